@@ -1,0 +1,51 @@
+# Everything that people and CI do here. Each target works alone, right after a clone.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test coverage check format bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## set up .venv with the package (editable) and the developers' tools
+
+# The stamp is written last, so that an installation that broke off is done again.
+# Dependency groups need pip 25.1; the pip that comes with a new venv may be older.
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: $(STAMP)  ## run the invoices example
+	$(BIN)/python examples/invoices/demo.py
+
+test: $(STAMP)  ## run the tests (ARGS="-k resume" to choose some)
+	$(BIN)/pytest -n 2 $(ARGS)
+
+coverage: $(STAMP)  ## run the tests and hold the branch coverage against its floor
+	$(BIN)/pytest -n 2 --cov $(ARGS)
+
+check: $(STAMP)  ## format, lint, types, floors, length of modules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict src $(wildcard tests/typing)
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+	@find src/cadenza -name '*.py' -exec awk \
+	  'FNR == 401 { print FILENAME ": more than 400 lines; split it"; long = 1 } END { exit long }' {} +
+
+format: $(STAMP)  ## format the code and apply the linter's safe fixes
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## measure (ARGS are passed on)
+	$(BIN)/python bench/run.py $(ARGS)
+
+clean:  ## remove everything that these targets made
+	rm -rf .venv build dist .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests $(wildcard bench examples) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,46 @@
+"""Cadenza: typed workflows that wait for people."""
+
+from .app import BoundWorkflow, Cadenza
+from .clock import Clock, SystemClock
+from .errors import CadenzaError, NonRetryableError
+from .execution.context import StepContext
+from .execution.sync_context import SyncStepContext
+from .history.event import Failure, Suspension
+from .history.result import Canceled, Failed, OutputOptions, StepResult, Success, SuspendedRun, Unfinished, WorkflowResult
+from .model.graph import to_mermaid
+from .model.retry import Retry
+from .model.scope import Scope
+from .model.step import Step, step
+from .model.workflow import Workflow
+from .run import Run, RunStream
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BoundWorkflow",
+    "Cadenza",
+    "CadenzaError",
+    "Canceled",
+    "Clock",
+    "Failed",
+    "Failure",
+    "NonRetryableError",
+    "OutputOptions",
+    "Retry",
+    "Run",
+    "RunStream",
+    "Scope",
+    "Step",
+    "StepContext",
+    "StepResult",
+    "Success",
+    "SuspendedRun",
+    "Suspension",
+    "SyncStepContext",
+    "SystemClock",
+    "Unfinished",
+    "Workflow",
+    "WorkflowResult",
+    "step",
+    "to_mermaid",
+]

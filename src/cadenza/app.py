@@ -1,0 +1,187 @@
+"""Cadenza: what a program holds. The registry of workflows, the store and the engine."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Self, TypeVar, overload
+
+from .clock import Clock, SystemClock
+from .engine.local import LocalEngine
+from .errors import AmbiguousApp, DuplicateWorkflow, RunAlive, RunNotFound, UnknownWorkflow
+from .history.snapshot import RunStatus
+from .model.workflow import Workflow
+from .run import Run, new_run_id
+from .store.base import Page, RunQuery, Store
+from .store.open import open_store
+
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+class Cadenza:
+    """Runs workflows and keeps them in a store.
+
+    *store* is a URL (`"sqlite:///runs.db"`, `"memory://"`), a `Store`, or nothing for memory. *context_secrets* are keys of the
+    runtime context that are never kept and must be given again on each call.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: str | Store | None = None,
+        workflows: Iterable[Workflow[Any, Any]] = (),
+        clock: Clock | None = None,
+        worker: bool = True,
+        context_secrets: Iterable[str] = (),
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.store = open_store(store)
+        self.worker = worker
+        self.engine = LocalEngine(self.store, self.clock, secret_keys=frozenset(context_secrets))
+        self._workflows: dict[str, Workflow[Any, Any]] = {}
+        for workflow in workflows:
+            self.register(workflow)
+
+    def register(self, workflow: Workflow[Any, Any]) -> None:
+        """Add a workflow.
+
+        Raises `DuplicateWorkflow` where another one has its id, `UncommittedWorkflow` where it is not committed.
+        """
+        _ = workflow.graph
+        if self._workflows.setdefault(workflow.id, workflow) is not workflow:
+            raise DuplicateWorkflow(workflow.id)
+        workflow.homes.add(self)
+
+    @property
+    def workflows(self) -> dict[str, Workflow[Any, Any]]:
+        """The registered workflows by id."""
+        return dict(self._workflows)
+
+    @overload
+    def workflow(self, workflow: Workflow[_In, _Out], /) -> BoundWorkflow[_In, _Out]: ...
+    @overload
+    def workflow(self, workflow: str, /) -> BoundWorkflow[Any, Any]: ...
+    def workflow(self, workflow: Workflow[Any, Any] | str, /) -> BoundWorkflow[Any, Any]:
+        """The workflow, bound to this app.
+
+        Raises `UnknownWorkflow`.
+        """
+        id_ = workflow if isinstance(workflow, str) else workflow.id
+        found = self._workflows.get(id_)
+        if found is None or (isinstance(workflow, Workflow) and found is not workflow):
+            raise UnknownWorkflow(id_, self._workflows)
+        return BoundWorkflow(app=self, workflow=found)
+
+    async def get_run(self, run_id: str) -> Run[Any]:
+        """The handle of a stored run.
+
+        Raises `RunNotFound`, and `UnknownWorkflow` where its workflow is not registered here.
+        """
+        row = await self.store.row(run_id)
+        if row is None:
+            raise RunNotFound(run_id)
+        return Run(self.engine, self.workflow(row.workflow).workflow, run_id)
+
+    async def list_runs(
+        self,
+        *,
+        workflow: Workflow[Any, Any] | str | None = None,
+        status: RunStatus | Sequence[RunStatus] | None = None,
+        resource_id: str | None = None,
+        id_prefix: str | None = None,
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
+    ) -> Page:
+        """Stored runs, newest first: `page.runs` (rows) and `page.total` (all that match)."""
+        if offset < 0 or (limit is not None and limit < 0):
+            raise ValueError(f"limit and offset count from 0, found limit={limit}, offset={offset}")
+        statuses = (status,) if isinstance(status, str) else status
+        query = RunQuery(
+            workflow=workflow if workflow is None or isinstance(workflow, str) else workflow.id,
+            status=statuses,
+            resource=resource_id,
+            id_prefix=id_prefix,
+            created_from=created_from,
+            created_to=created_to,
+            limit=limit,
+            offset=offset,
+        )
+        return await self.store.find(query)
+
+    async def delete_run(self, run_id: str) -> None:
+        """Remove a run with its journal and suspensions.
+
+        Raises `RunNotFound`, and `RunAlive` while a process drives it.
+        """
+        row = await self.store.row(run_id)
+        if row is None:
+            raise RunNotFound(run_id)
+        if row.lease is not None and not self.engine.is_over(row.lease):
+            raise RunAlive(run_id, row.lease.owner)
+        await self.store.delete(run_id)
+
+    async def close(self) -> None:
+        """Stop driving and close the store. Runs under way are kept, for the next app to take up."""
+        for workflow in self._workflows.values():
+            workflow.homes.discard(self)
+        await self.engine.close()
+        await self.store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.store.setup()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundWorkflow(Generic[In, Out]):
+    """A workflow and the app that it runs in."""
+
+    app: Cadenza
+    workflow: Workflow[In, Out]
+
+    @property
+    def id(self) -> str:
+        """The workflow's id."""
+        return self.workflow.id
+
+    async def create_run(self, run_id: str | None = None, *, resource_id: str | None = None) -> Run[Out]:
+        """A new run, stored as `pending`; with a known *run_id* that run's handle."""
+        id_ = new_run_id() if run_id is None else run_id
+        await self.app.engine.create(self.workflow, id_, resource_id)
+        return Run(self.app.engine, self.workflow, id_)
+
+    create_run_async = create_run
+
+
+_memory: dict[str, Cadenza] = {}
+
+
+async def _open_run(workflow: Workflow[Any, _Out], run_id: str | None, *, resource_id: str | None) -> Run[_Out]:
+    """What `Workflow.create_run` does."""
+    homes = [home for home in workflow.homes if isinstance(home, Cadenza)]
+    if len(homes) > 1:
+        raise AmbiguousApp(workflow.id, len(homes))
+    if not homes:
+        app = Cadenza(workflows=[workflow])
+        _memory[workflow.id] = app
+        warnings.warn(
+            f"workflow {workflow.id!r} is registered with no app: its runs live in memory and end with this process; "
+            "use Cadenza(store='sqlite:///runs.db', workflows=[...])",
+            UserWarning,
+            stacklevel=3,
+        )
+        homes = [app]
+    return await homes[0].workflow(workflow).create_run(run_id, resource_id=resource_id)
+
+
+Workflow.open_run = staticmethod(_open_run)

@@ -1,0 +1,39 @@
+"""The one place that knows real time.
+
+Everything that needs the time or a pause is given a `Clock`, so that tests need not wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What time it is, and how to wait for a moment."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+    async def sleep_until(self, when: datetime) -> None:
+        """Return at *when*, or at once if it has passed."""
+        ...
+
+
+# One sleep at most this long: event loops reject or drift on waits of months, and the wall clock may be set.
+_LONGEST_NAP = 3600.0
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        return datetime.now(UTC)
+
+    async def sleep_until(self, when: datetime) -> None:
+        """Return at *when*, or at once if it has passed."""
+        while (left := (when - self.now()).total_seconds()) > 0:
+            await asyncio.sleep(min(left, _LONGEST_NAP))  # noqa: TID251  the one real sleep

@@ -1,0 +1,81 @@
+"""Engine: who makes it happen. The contract that the local engine meets, and others will."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from ..history.resume import ResumeRequest
+from ..history.rewind import TravelRequest
+from ..history.snapshot import Snapshot
+from ..model.values import Json
+from ..model.workflow import Workflow
+
+StreamEvent: TypeAlias = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starting:
+    """What a start was given, unchecked."""
+
+    input: Any
+    state: Any
+    context: Mapping[str, Any] | None = None
+    tracing: Mapping[str, Any] = field(default_factory=dict)
+    wait: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resuming:
+    """What a resume was given, unchecked."""
+
+    request: ResumeRequest
+    data: Any
+    context: Mapping[str, Any] | None = None
+    run_count: int = 0
+    actor: str | None = None
+    tracing: Mapping[str, Any] = field(default_factory=dict)
+    wait: bool = True
+
+
+class Engine(Protocol):
+    """Drives runs of registered workflows. Each call returns the run when it has ended or waits for people only."""
+
+    name: str
+
+    async def create(self, workflow: Workflow[Any, Any], run_id: str, resource_id: str | None) -> bool:
+        """Keep a pending run; False where there is one with that id."""
+        ...
+
+    async def start(self, workflow: Workflow[Any, Any], run_id: str, starting: Starting) -> Snapshot:
+        """Run it from its first step."""
+        ...
+
+    async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
+        """Answer suspensions and go on."""
+        ...
+
+    async def restart(
+        self, workflow: Workflow[Any, Any], run_id: str, context: Mapping[str, Any] | None, tracing: Mapping[str, Any]
+    ) -> Snapshot:
+        """Take up a run whose process has died."""
+        ...
+
+    async def rewind(
+        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Mapping[str, Any]
+    ) -> Snapshot:
+        """Go back to a place and on from there."""
+        ...
+
+    async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
+        """Ask a run to stop; False where it has ended."""
+        ...
+
+    async def snapshot(self, run_id: str) -> Snapshot:
+        """The run as it is now."""
+        ...
+
+    def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:
+        """The stream events of a run after entry number *after*, then those to come, until it has ended or rests."""
+        ...

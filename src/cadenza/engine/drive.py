@@ -1,0 +1,409 @@
+"""Drive: one run under way in this process: its `Effects`, and the loop around the walk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..clock import Clock
+from ..errors import CadenzaError, InvalidStepInput, RunHeld
+from ..execution.effects import Call, Done, Failed, Outcome, Question
+from ..execution.failure import failure_of
+from ..execution.interpreter import Interpreter
+from ..execution.invoke import invoke
+from ..execution.mapping import RunValues
+from ..execution.run_once import AnswerOutdated
+from ..execution.world import AbortSignal
+from ..history import event as ev
+from ..history.journal import Batch, Journal
+from ..history.snapshot import Snapshot
+from ..model.graph import Graph
+from ..model.path import Path, ids, show
+from ..model.values import Json, plain
+from ..model.workflow import Code, Workflow
+from ..store.base import Claim, Closed, Head, Receipt, RunRow, Store, Write
+from .results import make_scope
+
+LEASE = timedelta(seconds=60)
+
+
+class Drive:
+    """The holder of a run's lease, from taking it to giving it back."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        owner: str,
+        workflow: Workflow[Any, Any],
+        graph: Graph,
+        run: RunRow,
+        snapshot: Snapshot,
+        secret_keys: frozenset[str] = frozenset(),
+        secrets: Mapping[str, Any] | None = None,
+        tracing: Mapping[str, Any] | None = None,
+        publish: Callable[[str, list[ev.Entry]], None],
+        show_chunk: Callable[[str, Path, Json], None],
+    ) -> None:
+        self.run_id = run.id
+        self.workflow_id = run.workflow
+        self.resource_id = run.resource
+        self.secret_keys = secret_keys
+        self.secrets: dict[str, Any] = dict(secrets or {})
+        self.tracing: Mapping[str, Any] = tracing or {}
+        self.signal = AbortSignal()
+        self.loop = asyncio.get_running_loop()
+        self.snapshot = snapshot
+        self.journal = Journal(snapshot, now=clock.now, write=self._write)
+        self.finished: asyncio.Future[None] = self.loop.create_future()
+        self.signals = 0
+        self._epoch = 0
+        self._claim: Claim | None = None
+        self._store = store
+        self._clock = clock
+        self._owner = owner
+        self.workflow = workflow
+        self._graph = graph
+        self._publish = publish
+        self._show_chunk = show_chunk
+        self._answers: dict[str, ev.Suspension] = {}
+        self._parked: dict[str, asyncio.Future[ev.Suspension | None]] = {}
+        self._timers: list[datetime] = []
+        self._pause: asyncio.Future[None] = self.loop.create_future()
+        self._pinned = run.fingerprint
+        self._released = False
+        self._dead = False
+        self._gate = asyncio.Lock()
+        self.begun: asyncio.Future[None] = self.loop.create_future()
+        self.error: BaseException | None = None
+
+    # ------------------------------------------------------------------ taking and giving back
+
+    def claim_with(self, dead: int | None) -> None:
+        """Take the lease with the first write; *dead* is the epoch of a lease whose owner is gone."""
+        self._claim = self.new_claim(self._owner, self._clock, dead)
+
+    @staticmethod
+    def new_claim(owner: str, clock: Clock, dead: int | None) -> Claim:
+        """A wish for the lease, from now."""
+        now = clock.now()
+        return Claim(owner=owner, now=now, until=now + LEASE, dead=dead)
+
+    def holds(self, receipt: Receipt) -> None:
+        """The lease was taken by another call, whose *receipt* this is."""
+        self._epoch = receipt.epoch
+        self.signals = receipt.signals
+        if receipt.cancel_requested:
+            self.signal.set()
+
+    def first_write(self, claim: Claim) -> Write:
+        """What is noted so far, as a write that takes the lease."""
+        self._claim = claim
+        return self._as_write(self.journal.take(), release=False)
+
+    async def go(self) -> None:
+        """Walk until the run has ended or is at rest, then give the lease back. Always ends with `finished` set.
+
+        Raises `RunConflict` where the lease is lost; what was noted is not written then.
+        """
+        interpreter = Interpreter(self._graph, self.journal, self)
+        walk = self.loop.create_task(interpreter.walk())
+        walk.add_done_callback(self._stopped)
+        try:
+            while not self._released:
+                await self._pause
+                self._pause = self.loop.create_future()
+                if walk.done():
+                    walk.result()
+                if walk.done() or (interpreter.at_rest and not self._woken()):
+                    await self._settle(ended=walk.done())
+        except BaseException as error:
+            self.error = error
+            await self._give_up()
+            raise
+        finally:
+            if not walk.done():
+                walk.cancel()
+                with suppress(asyncio.CancelledError):
+                    await walk
+            self.finished.set_result(None)
+            if not self.begun.done():
+                self.begun.set_result(None)
+
+    async def _settle(self, *, ended: bool) -> None:
+        """The walk has stopped: make it durable and give the lease back, or take in what came meanwhile and go on."""
+        # Nobody moves while the rest is written: a branch that is woken now waits at the gate, and is dropped with the walk.
+        async with self._gate:
+            if not ended:
+                self.journal.note(ev.RunSuspended(until=min(self._timers, default=None)))
+            receipt = await self.journal.commit_by(self._write_last)
+            if receipt.released or ended:
+                self._released = True
+                return
+            await self.absorb()
+            self.journal.note(ev.RunResumed())
+        self._wake()
+
+    def _woken(self) -> bool:
+        """Whether a branch has its answer and only waits for its turn."""
+        return any(future.done() for future in self._parked.values())
+
+    async def _write_last(self, batch: Batch) -> Receipt:
+        receipt = await self._store.append(self._as_write(batch, release=True))
+        self._take_in(receipt, batch)
+        return receipt
+
+    async def _pass_gate(self) -> None:
+        async with self._gate:
+            if self._released:
+                await self.loop.create_future()
+
+    def abandon(self) -> None:
+        """Play the death of the process: nothing more is written, and the lease is not given back."""
+        self._dead = True
+
+    async def _give_up(self) -> None:
+        if self._epoch and not self._released and not self._dead:
+            with suppress(CadenzaError):
+                await self._store.release(self.run_id, self._epoch)
+
+    def _stopped(self, _: asyncio.Task[None]) -> None:
+        if not self._pause.done():
+            self._pause.set_result(None)
+
+    # ------------------------------------------------------------------ writing
+
+    async def _write(self, batch: Batch) -> None:
+        receipt = await self._store.append(self._as_write(batch, release=False))
+        seen = self.signals
+        self._take_in(receipt, batch)
+        if receipt.signals != seen:
+            await self.absorb()
+            self._wake()
+
+    def _as_write(self, batch: Batch, *, release: bool) -> Write:
+        snapshot = self.snapshot
+        entries = batch.entries
+        expect = entries[0].seq - 1 if entries else snapshot.seq
+        claim, self._claim = self._claim, None
+        graph = self._graph if snapshot.fingerprint is not None and self._pinned != snapshot.fingerprint else None
+        self._pinned = snapshot.fingerprint
+        return Write(
+            run_id=self.run_id,
+            at=entries[-1].at if entries else self._clock.now(),
+            expect=expect,
+            entries=entries,
+            head=Head(status=snapshot.status, fingerprint=snapshot.fingerprint, wake_at=snapshot.wake_at),
+            epoch=self._epoch,
+            claim=claim,
+            opened=batch.opened,
+            closed=[Closed(id=id_, state=state) for id_, state in batch.closed] if batch.closed else (),
+            taken=batch.taken,
+            graph=graph,
+            release=release,
+            signals=self.signals,
+        )
+
+    def _take_in(self, receipt: Receipt, batch: Batch) -> None:
+        self._epoch = receipt.epoch
+        self.signals = receipt.signals
+        if not self.begun.done():
+            self.begun.set_result(None)
+        if receipt.cancel_requested and not self.signal.aborted:
+            self.stop()
+        self._publish(self.run_id, batch.entries)
+
+    async def absorb(self) -> None:
+        """Take in what others have put in: answers, and the wish to stop."""
+        stored = await self._store.load(self.run_id)
+        if stored is None:
+            return
+        self.signals = stored.run.signals
+        self.give([row for row in stored.suspensions if row.state == "answered"])
+        if stored.run.cancel_requested:
+            self.stop()
+
+    def give(self, rows: list[ev.Suspension]) -> None:
+        """Answered rows: their branches go on."""
+        for row in rows:
+            if row.id in self.snapshot.open:
+                self._answers[row.id] = row
+
+    def _wake(self) -> None:
+        for id_, future in self._parked.items():
+            if id_ in self._answers and not future.done():
+                future.set_result(self._answers[id_])
+            elif self.signal.aborted and not future.done():
+                future.set_result(None)
+
+    async def poke(self) -> None:
+        """Somebody has put something in: look at once."""
+        if not self.finished.done() and not self._gate.locked():
+            await self.absorb()
+            self._wake()
+
+    def stop(self) -> None:
+        """Let nothing further start."""
+        self.signal.set()
+        self._wake()
+
+    # ------------------------------------------------------------------ Effects
+
+    @property
+    def canceled(self) -> bool:
+        """Whether the run is to stop."""
+        return self.signal.aborted
+
+    def now(self) -> datetime:
+        """The present moment."""
+        return self._clock.now()
+
+    async def execute(self, call: Call) -> Outcome:
+        """One logical execution of a step, retries included."""
+        code = self.workflow.code(ids(call.path))
+        if code is None:
+            raise RunHeld(self.run_id, f"today's code has no step at {show(ids(call.path))}")
+        record = call.record
+        if record.retry_at is not None:
+            await self.sleep_until(record.retry_at)
+        while True:
+            try:
+                outcome = await self._attempt(call, code)
+            except AnswerOutdated as outdated:
+                raise RunHeld(self.run_id, str(outdated)) from outdated
+            retry = code.retry
+            if not isinstance(outcome, Failed) or record.attempt >= retry.attempts:
+                return outcome
+            if outcome.error.code is not None or outcome.error.final or self.canceled:
+                return outcome
+            attempt = record.attempt + 1
+            until = self.now() + retry.pause(attempt)
+            self.journal.note(ev.StepRetried(path=call.path, attempt=attempt, error=outcome.error, until=until))
+            await self.journal.commit()
+            await self.sleep_until(until)
+            if self.canceled:
+                return outcome
+
+    async def _attempt(self, call: Call, code: Code) -> Outcome:
+        running = invoke(call, code, self, now=self._clock.now, attempt=call.record.attempt)
+        if not (code.step.interrupt and code.step.is_async):
+            return await running
+        return await _interruptible(running, self.signal)
+
+    async def enter(self, path: Path, value: Json, run: Snapshot) -> Done | Failed:
+        """*value* as the input type of the nested workflow at *path* reads it."""
+        nested = self.workflow.nested(ids(path))
+        if nested is None:
+            raise RunHeld(self.run_id, f"today's code has no workflow at {show(ids(path))}")
+        if nested.input.anything or not self.workflow.validates(ids(path)):
+            return Done(output=value, patch=ev.NO_PATCH)
+        try:
+            parsed = nested.input.check(value, InvalidStepInput, f"workflow {show(path)}")
+        except CadenzaError as error:
+            return Failed(error=failure_of(error))
+        return Done(output=parsed, patch=ev.NO_PATCH, read=() if parsed == value else (parsed,))
+
+    async def evaluate(self, question: Question) -> list[Json] | ev.Failure:
+        """What the functions gave, as JSON, in order; or the first failure."""
+        values = RunValues(question.run, question.scope)
+        results: list[Json] = []
+        for name in question.names:
+            function = self.workflow.function(ids(question.scope), name)
+            if function is None:
+                where = show(ids(question.scope)) or self.workflow_id
+                raise RunHeld(self.run_id, f"today's code of {where} has no function that is found as {name!r}")
+            scope = make_scope(question, values, self)
+            try:
+                found = function(scope)
+                if asyncio.iscoroutine(found) or isinstance(found, asyncio.Future):
+                    found = await found
+                results.append(_scope_value(found, f"{name} of {show(question.path)}"))
+            except (Exception, SystemExit) as error:  # noqa: BLE001  user code may raise anything
+                return failure_of(error)
+        return results
+
+    def known_answer(self, suspension: ev.Suspension) -> ev.Suspension | None:
+        """The row of *suspension* if its answer is there already."""
+        return self._answers.get(suspension.id)
+
+    async def answered(self, suspension: ev.Suspension) -> ev.Suspension | None:
+        """The row with its answer, when it comes; None when the run is to stop."""
+        future = self._parked[suspension.id] = self.loop.create_future()
+        try:
+            self._wake()
+            row = await future
+            await self._pass_gate()
+            return row
+        finally:
+            del self._parked[suspension.id]
+
+    async def sleep_until(self, when: datetime) -> None:
+        """Return at *when*, or when the run is to stop."""
+        if when <= self.now():
+            return
+        self._timers.append(when)
+        sleeping = self.loop.create_task(self._clock.sleep_until(when))
+        stopping = self.loop.create_task(self.signal.wait())
+        try:
+            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._timers.remove(when)
+            sleeping.cancel()
+            stopping.cancel()
+        await self._pass_gate()
+
+    def at_rest(self) -> None:
+        """No branch can go on: let the loop in `go` see it."""
+        # The branch that parked last has yet to say what it waits for; the loop looks after it has.
+        self.loop.call_soon(self._stopped, None)
+
+    # ------------------------------------------------------------------ World
+
+    async def remember(self, path: Path, key: str, value: Json) -> None:
+        """Keep what `once` got; durable on return."""
+        self.journal.note(ev.Remembered(path=path, key=key, value=value))
+        await self.journal.commit()
+
+    def abort(self) -> None:
+        """Cancel the run."""
+        self.stop()
+
+    def emit(self, path: Path, chunk: Json) -> None:
+        """Show a chunk of a step's own to those who watch."""
+        self._show_chunk(self.run_id, path, chunk)
+
+
+def _scope_value(found: Any, where: str) -> Json:
+    if isinstance(found, timedelta):
+        return found.total_seconds()
+    if isinstance(found, datetime):
+        return found.isoformat()
+    return plain(found, where)
+
+
+async def _interruptible(running: Any, signal: AbortSignal) -> Outcome:
+    """Run a step that wants to be interrupted: `CancelledError` is thrown into it when the run is to stop."""
+    task: asyncio.Task[Outcome] = asyncio.ensure_future(_absorbing(running))
+    stopping = asyncio.ensure_future(signal.wait())
+    try:
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+        return await task
+    finally:
+        stopping.cancel()
+        task.cancel()
+
+
+async def _absorbing(running: Any) -> Outcome:
+    try:
+        outcome: Outcome = await running
+    except asyncio.CancelledError as error:
+        return Failed(error=failure_of(error))
+    return outcome
+
+

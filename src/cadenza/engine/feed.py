@@ -1,0 +1,117 @@
+"""Feed: the entries of a run, past and coming, and the chunks that its steps write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..history.event import Entry
+from ..history.narrate import Narrator
+from ..history.snapshot import ENDED, Snapshot, fold
+from ..model.path import Path
+from ..model.values import Json
+from ..store.base import RunRow, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What a step wrote. It is shown to those who listen now, and not kept."""
+
+    path: Path
+    chunk: Json
+
+
+Item: TypeAlias = list[Entry] | Chunk | None  # None: there may be something new in the store
+
+
+class Feed:
+    """Hands what happens in this process to those who listen."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, set[asyncio.Queue[Item]]] = {}
+
+    def publish(self, run_id: str, entries: list[Entry]) -> None:
+        """*entries* are durable now."""
+        for queue in self._listeners.get(run_id, ()):
+            queue.put_nowait(entries)
+
+    def show(self, run_id: str, path: Path, chunk: Json) -> None:
+        """A step wrote *chunk*."""
+        for queue in self._listeners.get(run_id, ()):
+            queue.put_nowait(Chunk(path, chunk))
+
+    def listen(self, run_id: str) -> asyncio.Queue[Item]:
+        """A queue of what happens from now on; give it back to `leave`."""
+        queue: asyncio.Queue[Item] = asyncio.Queue()
+        self._listeners.setdefault(run_id, set()).add(queue)
+        return queue
+
+    def leave(self, run_id: str, queue: asyncio.Queue[Item]) -> None:
+        """Stop listening."""
+        listeners = self._listeners.get(run_id, set())
+        listeners.discard(queue)
+        if not listeners:
+            self._listeners.pop(run_id, None)
+
+
+# How long one look at the store may be behind another process that drives the run; in this one nothing is.
+_PATIENCE = 1.0
+
+
+async def observe(store: Store, feed: Feed, run_id: str, after: int, settled: Callable[[RunRow], bool]) -> AsyncIterator[Json]:
+    """The events of a run after entry *after*, then those to come, until it has ended or waits for people."""
+    queue = feed.listen(run_id)
+    try:
+        past = list(await store.entries(run_id))
+        narrator = Narrator(run_id, fold(entry for entry in past if entry.seq <= after))
+        row = await store.row(run_id)
+        yield narrator.begin(row.workflow if row else "")
+        for entry in past:
+            for event in narrator.tell(entry):
+                yield event
+        while True:
+            row = await store.row(run_id)
+            if row is None:
+                return
+            for entry in await store.entries(run_id, after=narrator.seq):
+                for event in narrator.tell(entry):
+                    yield event
+            if row.status in ENDED or settled(row):
+                yield narrator.finish(row.status)
+                return
+            async for event in _live(store, queue, narrator, row):
+                yield event
+    finally:
+        feed.leave(run_id, queue)
+
+
+async def _live(store: Store, queue: asyncio.Queue[Item], narrator: Narrator, row: RunRow) -> AsyncIterator[Json]:
+    """What comes next: from this process's queue, or because the store has changed."""
+    changed = asyncio.ensure_future(store.wait(row.id, row, _PATIENCE))
+    changed.add_done_callback(lambda _: queue.put_nowait(None))
+    try:
+        item = await queue.get()
+        if isinstance(item, Chunk):
+            yield narrator.chunk(item.path, item.chunk)
+        elif item is not None:
+            for event in tell_all(narrator, item):
+                yield event
+    finally:
+        changed.cancel()
+
+
+def tell_all(narrator: Narrator, entries: list[Entry]) -> list[Json]:
+    """The events of *entries*, as far as they follow what was told; where some are missing the store has them."""
+    events: list[Json] = []
+    for entry in entries:
+        if entry.seq > narrator.seq + 1:
+            break
+        events += narrator.tell(entry)
+    return events
+
+
+def narrator_of(run_id: str, entries: list[Entry]) -> Narrator:
+    """A narrator who has heard *entries*."""
+    return Narrator(run_id, fold(entries) if entries else Snapshot())

@@ -1,0 +1,30 @@
+"""Errors as data."""
+
+from __future__ import annotations
+
+import traceback
+
+from ..errors import CadenzaError, InvalidData, NonRetryableError
+from ..history.event import Failure
+
+# Enough to find the line; a deep recursion must not fill the journal.
+_FRAMES = 20
+
+
+def failure_of(error: BaseException) -> Failure:
+    """*error* as data. `code` is set where it is one of Cadenza's own."""
+    own = isinstance(error, CadenzaError)
+    issues = tuple((issue.path, issue.message) for issue in error.issues) if isinstance(error, InvalidData) else ()
+    trace = None if own else "".join(traceback.format_exception(error, limit=-_FRAMES))
+    return Failure(
+        name=type(error).__qualname__,
+        message=str(error),
+        code=type(error).code if own else None,
+        issues=issues,
+        trace=_clean(trace) if trace else None,
+        final=isinstance(error, NonRetryableError),
+    )
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

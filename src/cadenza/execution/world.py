@@ -1,0 +1,66 @@
+"""What a running step may reach beyond its own values; engines provide it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ..model.path import Path
+from ..model.values import Json
+
+
+class World(Protocol):
+    """One run, as its steps reach it."""
+
+    run_id: str
+    workflow_id: str
+    resource_id: str | None
+    secrets: dict[str, Any]
+    secret_keys: frozenset[str]
+    signal: AbortSignal
+    loop: asyncio.AbstractEventLoop
+    tracing: Mapping[str, Any]
+
+    async def remember(self, path: Path, key: str, value: Json) -> None:
+        """Keep what `once` got; durable on return."""
+        ...
+
+    def abort(self) -> None:
+        """Cancel the run."""
+        ...
+
+    def emit(self, path: Path, chunk: Json) -> None:
+        """Show a chunk of a step's own to those who watch; it is not kept."""
+        ...
+
+
+class AbortSignal:
+    """Set when the run is to stop. Readable from every thread; `wait` is for the event loop."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._flag = threading.Event()
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the run is to stop."""
+        return self._flag.is_set()
+
+    def is_set(self) -> bool:
+        """Whether the run is to stop."""
+        return self._flag.is_set()
+
+    async def wait(self) -> None:
+        """Return when the run is to stop."""
+        await self._event.wait()
+
+    def wait_in_thread(self, timeout: float | None = None) -> bool:
+        """Block until the run is to stop or *timeout* seconds have passed; whether it is to stop."""
+        return self._flag.wait(timeout)
+
+    def set(self) -> None:
+        """Ask the run to stop. Only on the event loop."""
+        self._flag.set()
+        self._event.set()

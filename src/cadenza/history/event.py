@@ -1,0 +1,279 @@
+"""What can happen to a run. An entry of the journal is a number, a time and one event.
+
+Each payload is written once: what passes on unchanged is a `Ref` to where it stands already. Event types are only ever
+added; what a stored one means never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from ..model.path import Path
+from ..model.values import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ref:
+    """A value that stands elsewhere in the journal.
+
+    `output` and `input` of the place at `path` (the input of `()` is that of the run); `item`: number `index` of the
+    list that the foreach at `path` got; `block`: {id: output} of the members `ids` of the workflow at `path`; `list`: the
+    outputs of the first `index` items of the foreach at `path`.
+    """
+
+    of: Literal["output", "input", "item", "block", "list"]
+    path: Path
+    index: int = 0
+    ids: tuple[str, ...] = ()
+
+
+Given: TypeAlias = Any  # Json | Ref: a value, or where it stands; no JSON value is a Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error, as data. `code` is set where Cadenza raised it (`errors.py`), `issues` where data broke a schema,
+    `final` where no retry may follow.
+    """
+
+    name: str
+    message: str
+    code: str | None = None
+    issues: tuple[tuple[str, str], ...] = ()
+    trace: str | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """What an execution set: keys of the state and of the runtime context. A failed attempt leaves none."""
+
+    state: Mapping[str, Json] = field(default_factory=dict)
+    context: Mapping[str, Json] = field(default_factory=dict)
+
+
+NO_PATCH = Patch()
+
+SuspensionState: TypeAlias = Literal["open", "answered", "expired", "canceled", "superseded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """A place that waits for somebody: the row of its own that an answer is compared and set on.
+
+    `key` names one `ask` of the step and is None for `suspend`. `resume_schema` is the JSON Schema of the answer, or None
+    for anything; `answer_type` the Python type it came from, as "module:name". `resume_schema` of a `suspend` is the step's.
+    """
+
+    id: str
+    run_id: str
+    path: Path
+    opened_at: datetime
+    key: str | None = None
+    labels: tuple[str, ...] = ()
+    payload: Json = None
+    resume_schema: Json = None
+    answer_type: str | None = None
+    deadline: datetime | None = None
+    on_timeout: Json = None
+    state: SuspensionState = "open"
+    answer: Json = None
+    actor: str | None = None
+    run_count: int = 0
+    context: Mapping[str, Json] = field(default_factory=dict)
+    closed_at: datetime | None = None
+
+
+# ------------------------------------------------------------------ events of a run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """The first entry of every journal that has one."""
+
+    fingerprint: str
+    input: Json
+    state: Mapping[str, Json]
+    context: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed:
+    """A leg begins: an answer came, a timer is due, or the run is taken up after a crash."""
+
+    context: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSuspended:
+    """The run is at rest: no branch can go on. `until` is when its first timer is due."""
+
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSucceeded:
+    """The end."""
+
+    result: Given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed:
+    """The end."""
+
+    error: Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCanceled:
+    """The end. Open suspensions are closed with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRewound:
+    """The run was taken back to the place `target`.
+
+    Everything at or below `forget` is forgotten, the containers around the target are open again, `skip` are earlier
+    places that never ran, `verdicts` and `records` (path, payload, output) are put in, `input`
+    (if `has_input`) replaces the target's, `resume` (none or one) is what `ctx.resume_data` will be there.
+    """
+
+    target: Path
+    fingerprint: str
+    forget: tuple[Path, ...]
+    skip: tuple[Path, ...] = ()
+    verdicts: tuple[tuple[Path, Json], ...] = ()
+    records: tuple[tuple[Path, Json, Json], ...] = ()
+    has_input: bool = False
+    input: Json = None
+    resume: tuple[Json, ...] = ()
+    run_input: Json = None
+    state: Mapping[str, Json] | None = None
+    context: Mapping[str, Json] = field(default_factory=dict)
+
+
+# ------------------------------------------------------------------ events of a place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """Durable before the step's code is called."""
+
+    path: Path
+    input: Given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWaiting:
+    """A sleep: the place goes on at `until`."""
+
+    path: Path
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSuspended:
+    """The place waits for somebody. `read` is the input as the step's type read it, where that differs."""
+
+    path: Path
+    suspension: Suspension
+    patch: Patch = NO_PATCH
+    read: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepAnswered:
+    """The answer reached the place, which runs again. `context` are keys of the runtime context that came with it."""
+
+    path: Path
+    suspension_id: str
+    data: Json
+    actor: str | None = None
+    key: str | None = None
+    run_count: int = 0
+    context: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSucceeded:
+    """The end of a place."""
+
+    path: Path
+    output: Given
+    patch: Patch = NO_PATCH
+    read: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBailed:
+    """The place ended, and the workflow that it stands in with it."""
+
+    path: Path
+    output: Given
+    patch: Patch = NO_PATCH
+    read: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed:
+    """The end of a place."""
+
+    path: Path
+    error: Failure
+    read: tuple[Json, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRetried:
+    """An attempt failed and another follows at `until`. A nested workflow is forgotten and starts anew."""
+
+    path: Path
+    attempt: int
+    error: Failure
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What `once` kept, before it returned."""
+
+    path: Path
+    key: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """A verdict: what a condition said of the branch member or loop round at `path`. It stands for the rest of the run."""
+
+    path: Path
+    verdict: bool
+
+
+RunEvent: TypeAlias = RunStarted | RunResumed | RunSuspended | RunSucceeded | RunFailed | RunCanceled | RunRewound
+StepEvent: TypeAlias = (
+    StepStarted
+    | StepWaiting
+    | StepSuspended
+    | StepAnswered
+    | StepSucceeded
+    | StepBailed
+    | StepFailed
+    | StepRetried
+    | Remembered
+    | Evaluated
+)
+Event: TypeAlias = RunEvent | StepEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of the journal. `seq` counts from 1 without gaps."""
+
+    seq: int
+    at: datetime
+    event: Event

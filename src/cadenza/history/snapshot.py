@@ -1,0 +1,399 @@
+"""The journal, folded: what is known of a run.
+
+`apply` alone changes a snapshot. Everything here is a function of the entries, in their order: no clock, no graph, no
+code. Records refer to values and never copy them; whoever hands them to users copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from ..model.path import ROOT, Path, place_of, within
+from ..model.values import Json
+from . import event as ev
+
+RunStatus: TypeAlias = Literal["pending", "running", "waiting", "suspended", "success", "failed", "canceled", "held"]
+StepStatus: TypeAlias = Literal["running", "waiting", "suspended", "success", "failed", "canceled"]
+
+ENDED: frozenset[str] = frozenset({"success", "failed", "canceled"})
+
+
+@dataclass(slots=True, kw_only=True)
+class StepRecord:
+    """What is known of one place. `*_seq` are the numbers of the last entries of that sort, 0 for none."""
+
+    path: Path
+    status: StepStatus
+    payload: Json
+    started_at: datetime
+    generation: int
+    output: Json = None
+    bailed: bool = False
+    error: ev.Failure | None = None
+    attempt: int = 0
+    retry_at: datetime | None = None
+    wake_at: datetime | None = None
+    suspension: ev.Suspension | None = None
+    suspend_payload: Json = None
+    suspended_at: datetime | None = None
+    suspended_seq: int = 0
+    resumed_at: datetime | None = None
+    resumed_seq: int = 0
+    resume_payload: Json = None
+    # What `ctx.resume_data` and `ctx.suspend_data` are: an answer to `suspend`, never one to `ask`.
+    resume_data: tuple[Json, ...] = ()
+    suspend_data: Json = None
+    run_count: int = 0
+    ended_at: datetime | None = None
+    ended_seq: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether the place is over."""
+        return self.status in ENDED
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """A run, as its journal tells it."""
+
+    seq: int = 0
+    status: RunStatus = "pending"
+    fingerprint: str | None = None
+    input: Json = None
+    state: dict[str, Json] = field(default_factory=dict)
+    context: dict[str, Json] = field(default_factory=dict)
+    result: Json = None
+    error: ev.Failure | None = None
+    records: dict[Path, StepRecord] = field(default_factory=dict)
+    verdicts: dict[Path, bool] = field(default_factory=dict)
+    rounds: dict[Path, int] = field(default_factory=dict)
+    answers: dict[Path, dict[str, Json]] = field(default_factory=dict)
+    remembered: dict[Path, dict[str, Json]] = field(default_factory=dict)
+    inputs: dict[Path, Json] = field(default_factory=dict)
+    resumes: dict[Path, Json] = field(default_factory=dict)
+    skipped: set[Path] = field(default_factory=set)
+    open: dict[str, ev.Suspension] = field(default_factory=dict)
+    rewinds: int = 0
+    wake_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    def apply(self, entry: ev.Entry) -> None:
+        """Take *entry* in. It has to be the next one."""
+        if entry.seq != self.seq + 1:
+            raise ValueError(f"entry {entry.seq} cannot follow entry {self.seq}: the journal has a gap")
+        self.seq = entry.seq
+        _APPLY[type(entry.event)](self, entry.event, entry)
+
+    def record(self, path: Path) -> StepRecord | None:
+        """The record at *path*; of a loop, that of its last round."""
+        found = self.records.get(path)
+        if found is None and path in self.rounds:
+            found = self.records.get((*path, self.rounds[path]))
+        return found
+
+    def value(self, given: ev.Given) -> Json:
+        """What *given* stands for."""
+        if not isinstance(given, ev.Ref):
+            return given
+        match given.of:
+            case "output":
+                return self.records[given.path].output
+            case "input":
+                return self.input if given.path == ROOT else self.records[given.path].payload
+            case "item":
+                return self.records[given.path].payload[given.index]
+            case "block":
+                found = {id_: self.record((*given.path, id_)) for id_ in given.ids}
+                return {id_: record.output for id_, record in found.items() if record is not None}
+            case "list":
+                return [self.records[*given.path, i].output for i in range(given.index)]
+
+
+def fold(entries: Iterable[ev.Entry]) -> Snapshot:
+    """The snapshot that *entries* (from 1, in order) tell."""
+    snapshot = Snapshot()
+    for entry in entries:
+        snapshot.apply(entry)
+    return snapshot
+
+
+# ------------------------------------------------------------------ events of a run
+
+
+def _run_started(run: Snapshot, event: ev.RunStarted, entry: ev.Entry) -> None:
+    run.status = "running"
+    run.fingerprint = event.fingerprint
+    run.input = event.input
+    run.state = dict(event.state)
+    run.context = dict(event.context)
+    run.started_at = entry.at
+
+
+def _run_resumed(run: Snapshot, event: ev.RunResumed, entry: ev.Entry) -> None:
+    run.status = "running"
+    run.wake_at = None
+    run.context.update(event.context)
+
+
+def _run_suspended(run: Snapshot, event: ev.RunSuspended, entry: ev.Entry) -> None:
+    run.status = "suspended" if run.open else "waiting"
+    run.wake_at = event.until
+
+
+def _run_succeeded(run: Snapshot, event: ev.RunSucceeded, entry: ev.Entry) -> None:
+    run.result = run.value(event.result)
+    _end(run, "success", entry)
+
+
+def _run_failed(run: Snapshot, event: ev.RunFailed, entry: ev.Entry) -> None:
+    run.error = event.error
+    _end(run, "failed", entry)
+
+
+def _run_canceled(run: Snapshot, event: ev.RunCanceled, entry: ev.Entry) -> None:
+    _end(run, "canceled", entry)
+
+
+def _end(run: Snapshot, status: RunStatus, entry: ev.Entry) -> None:
+    run.status = status
+    run.wake_at = None
+    run.ended_at = entry.at
+    run.open.clear()
+
+
+def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:
+    if run.started_at is None:
+        run.started_at = entry.at
+        run.input = event.run_input
+    run.status = "running"
+    run.fingerprint = event.fingerprint
+    run.result = run.error = run.ended_at = run.wake_at = None
+    run.rewinds += 1
+    for path in event.forget:
+        _forget(run, path)
+    run.inputs = {path: value for path, value in run.inputs.items() if not _forgotten(path, event.forget)}
+    if event.has_input:
+        run.inputs[event.target] = event.input
+    run.resumes = {event.target: event.resume[0]} if event.resume else {}
+    run.skipped = set(event.skip)
+    run.verdicts.update(event.verdicts)
+    for path, payload, output in event.records:
+        run.records[path] = StepRecord(
+            path=path,
+            status="success",
+            payload=payload,
+            output=output,
+            started_at=entry.at,
+            ended_at=entry.at,
+            ended_seq=entry.seq,
+            generation=run.rewinds,
+        )
+    # The containers around the target are under way again.
+    for depth in range(1, len(event.target)):
+        around = run.records.get(event.target[:depth])
+        if around is not None:
+            around.status = "running"
+            around.output = around.error = around.ended_at = None
+            around.bailed = False
+            around.attempt = 0
+    # What was left open elsewhere by an end that is undone now stays closed; its place asks again.
+    for record in run.records.values():
+        if record.status == "suspended" and record.suspension is not None and record.suspension.id not in run.open:
+            record.status = "running"
+            record.suspension = None
+    if event.state is not None:
+        run.state = dict(event.state)
+    run.context.update(event.context)
+
+
+def _forgotten(path: Path, forget: tuple[Path, ...]) -> bool:
+    return any(within(path, outer) for outer in forget)
+
+
+def _forget(run: Snapshot, outer: Path, *, answered_only: bool = False) -> None:
+    """Drop what is known at and below *outer*; with *answered_only* below it alone, and `once` keeps its values."""
+
+    def gone(path: Path) -> bool:
+        return within(path, outer) and not (answered_only and path == outer)
+
+    def keep(table: dict[Path, Any]) -> dict[Path, Any]:
+        return {path: value for path, value in table.items() if not gone(path)}
+
+    run.open = {id_: suspension for id_, suspension in run.open.items() if not gone(suspension.path)}
+    run.records = keep(run.records)
+    run.verdicts = keep(run.verdicts)
+    run.rounds = keep(run.rounds)
+    run.answers = keep(run.answers)
+    if not answered_only:
+        run.remembered = keep(run.remembered)
+
+
+# ------------------------------------------------------------------ events of a place
+
+
+def _step_started(run: Snapshot, event: ev.StepStarted, entry: ev.Entry) -> None:
+    path = event.path
+    payload = run.value(event.input)
+    if isinstance(path[-1], int):
+        _round_started(run, path)
+    run.records[path] = record = StepRecord(
+        path=path, status="running", payload=payload, started_at=entry.at, generation=run.rewinds
+    )
+    if path in run.resumes:
+        record.resume_payload = run.resumes.pop(path)
+        record.resume_data = (record.resume_payload,)
+        record.resumed_at, record.resumed_seq = entry.at, entry.seq
+
+
+def _round_started(run: Snapshot, path: Path) -> None:
+    place = place_of(path)
+    if place in run.records:  # a foreach has a record of its own, a loop has not
+        return
+    number = path[-1]
+    assert isinstance(number, int)
+    run.rounds[place] = number
+    # Of a loop the last round counts; the one before is still read as the next one's input.
+    if number >= 2:
+        _forget_round(run, (*place, number - 2))
+
+
+def _forget_round(run: Snapshot, path: Path) -> None:
+    if path in run.records:
+        _drop_below(run.records, path)
+        _drop_below(run.verdicts, path)
+        _drop_below(run.rounds, path)
+        _drop_below(run.answers, path)
+        _drop_below(run.remembered, path)
+
+
+def _drop_below(table: dict[Path, Any], outer: Path) -> None:
+    # A leaf round has nothing below it: the common case costs one look-up.
+    table.pop(outer, None)
+    for path in [p for p in table if len(p) > len(outer) and within(p, outer)]:
+        del table[path]
+
+
+def _step_waiting(run: Snapshot, event: ev.StepWaiting, entry: ev.Entry) -> None:
+    record = run.records[event.path]
+    record.status = "waiting"
+    record.wake_at = event.until
+
+
+def _step_suspended(run: Snapshot, event: ev.StepSuspended, entry: ev.Entry) -> None:
+    record = run.records[event.path]
+    _read(record, event.read)
+    _patch(run, event.patch)
+    record.status = "suspended"
+    record.suspension = event.suspension
+    record.suspend_payload = event.suspension.payload
+    record.suspended_at = entry.at
+    record.suspended_seq = entry.seq
+    record.attempt = 0
+    record.retry_at = None
+    if event.suspension.key is None:
+        record.suspend_data = event.suspension.payload
+    run.open[event.suspension.id] = event.suspension
+
+
+def _step_answered(run: Snapshot, event: ev.StepAnswered, entry: ev.Entry) -> None:
+    record = run.records[event.path]
+    record.status = "running"
+    record.suspension = None
+    record.resumed_at = entry.at
+    record.resumed_seq = entry.seq
+    record.resume_payload = event.data
+    record.run_count = event.run_count
+    if event.key is None:
+        record.resume_data = (event.data,)
+    else:
+        run.answers.setdefault(event.path, {})[event.key] = event.data
+    run.context.update(event.context)
+    run.open.pop(event.suspension_id, None)
+
+
+def _step_succeeded(run: Snapshot, event: ev.StepSucceeded, entry: ev.Entry) -> None:
+    record = run.records[event.path]
+    if event.read:
+        record.payload = event.read[0]
+    record.output = run.value(event.output)
+    if event.patch is not ev.NO_PATCH:
+        _patch(run, event.patch)
+    _step_ended(run, record, "success", entry)
+
+
+def _step_bailed(run: Snapshot, event: ev.StepBailed, entry: ev.Entry) -> None:
+    record = run.records[event.path]
+    _read(record, event.read)
+    _patch(run, event.patch)
+    record.bailed = True
+    record.output = run.value(event.output)
+    _step_ended(run, record, "success", entry)
+
+
+def _step_failed(run: Snapshot, event: ev.StepFailed, entry: ev.Entry) -> None:
+    record = run.records[event.path]
+    _read(record, event.read)
+    record.error = event.error
+    _step_ended(run, record, "failed", entry)
+
+
+def _step_ended(run: Snapshot, record: StepRecord, status: StepStatus, entry: ev.Entry) -> None:
+    record.status = status
+    record.ended_at = entry.at
+    record.ended_seq = entry.seq
+    if run.open:
+        # What still waited inside a place that is over waits for nothing now.
+        path = record.path
+        run.open = {id_: suspension for id_, suspension in run.open.items() if not within(suspension.path, path)}
+
+
+def _step_retried(run: Snapshot, event: ev.StepRetried, entry: ev.Entry) -> None:
+    record = run.records[event.path]
+    record.attempt = event.attempt
+    record.retry_at = event.until
+    record.error = event.error
+    _forget(run, event.path, answered_only=True)
+
+
+def _remembered(run: Snapshot, event: ev.Remembered, entry: ev.Entry) -> None:
+    run.remembered.setdefault(event.path, {})[event.key] = event.value
+
+
+def _evaluated(run: Snapshot, event: ev.Evaluated, entry: ev.Entry) -> None:
+    run.verdicts[event.path] = event.verdict
+
+
+def _read(record: StepRecord, read: tuple[Json, ...]) -> None:
+    if read:
+        record.payload = read[0]
+
+
+def _patch(run: Snapshot, patch: ev.Patch) -> None:
+    run.state.update(patch.state)
+    run.context.update(patch.context)
+
+
+_APPLY: dict[type, Callable[[Snapshot, Any, ev.Entry], None]] = {
+    ev.RunStarted: _run_started,
+    ev.RunResumed: _run_resumed,
+    ev.RunSuspended: _run_suspended,
+    ev.RunSucceeded: _run_succeeded,
+    ev.RunFailed: _run_failed,
+    ev.RunCanceled: _run_canceled,
+    ev.RunRewound: _run_rewound,
+    ev.StepStarted: _step_started,
+    ev.StepWaiting: _step_waiting,
+    ev.StepSuspended: _step_suspended,
+    ev.StepAnswered: _step_answered,
+    ev.StepSucceeded: _step_succeeded,
+    ev.StepBailed: _step_bailed,
+    ev.StepFailed: _step_failed,
+    ev.StepRetried: _step_retried,
+    ev.Remembered: _remembered,
+    ev.Evaluated: _evaluated,
+}

@@ -1,0 +1,74 @@
+"""Names for the functions that a graph refers to.
+
+A function is found again by the id that was given, by its name, or by a fingerprint of its code; never by its position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from types import CodeType
+from typing import Any
+
+from ..errors import AmbiguousCode
+
+_SCALARS = (str, int, float, bool, bytes, type(None))
+
+
+class Functions:
+    """The functions of one workflow by name."""
+
+    def __init__(self, workflow: str) -> None:
+        self._workflow = workflow
+        self._found: dict[str, Callable[..., Any]] = {}
+
+    def add(self, fn: Callable[..., Any], given: str | None = None) -> str:
+        """The name under which *fn* will be found.
+
+        Raises `AmbiguousCode` where another function has it.
+        """
+        name = given or name_of(fn)
+        known = self._found.setdefault(name, fn)
+        if known is not fn and fingerprint(known) != fingerprint(fn):
+            raise AmbiguousCode(self._workflow, name)
+        self._found[name] = fn
+        return name
+
+    def find(self, name: str) -> Callable[..., Any] | None:
+        """The function of that name, or None."""
+        return self._found.get(name)
+
+
+def name_of(fn: Callable[..., Any]) -> str:
+    """The name of a named function, else a fingerprint of its code."""
+    name = getattr(fn, "__name__", "<lambda>")
+    return name if name != "<lambda>" else f"lambda:{fingerprint(fn)}"
+
+
+def fingerprint(fn: Callable[..., Any]) -> str:
+    """What tells the code of *fn* from other code, and its closure from other closures: 12 hex digits.
+
+    It is that of the byte code, which a new minor version of Python changes: give an id to what must outlive that.
+    """
+    code = getattr(fn, "__code__", None)
+    if not isinstance(code, CodeType):
+        return sha256(f"{type(fn).__module__}.{type(fn).__qualname__}{id(fn)}".encode()).hexdigest()[:12]
+    cells = [_cell(cell) for cell in getattr(fn, "__closure__", None) or ()]
+    defaults = [_scalar(value) for value in getattr(fn, "__defaults__", None) or ()]
+    return sha256(repr((_code(code), cells, defaults)).encode()).hexdigest()[:12]
+
+
+def _code(code: CodeType) -> tuple[object, ...]:
+    constants = [_code(const) if isinstance(const, CodeType) else repr(const) for const in code.co_consts]
+    return (code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars)
+
+
+def _cell(cell: Any) -> str:
+    try:
+        return _scalar(cell.cell_contents)
+    except ValueError:  # not filled yet
+        return "?"
+
+
+def _scalar(value: object) -> str:
+    return repr(value) if isinstance(value, _SCALARS) else type(value).__qualname__

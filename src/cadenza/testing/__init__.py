@@ -1,0 +1,15 @@
+"""For tests, ours and users'."""
+
+from __future__ import annotations
+
+from ..app import Cadenza
+
+__all__ = ["kill"]
+
+
+def kill(app: Cadenza) -> None:
+    """Play the death of the process that holds *app*.
+
+    Its runs stop where they are, nothing more is written, its leases count as dead. The app must not be used again.
+    """
+    app.engine.die()
