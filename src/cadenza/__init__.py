@@ -6,7 +6,16 @@ from .errors import CadenzaError, NonRetryableError
 from .execution.context import StepContext
 from .execution.sync_context import SyncStepContext
 from .history.event import Failure, Suspension
-from .history.result import Canceled, Failed, OutputOptions, StepResult, Success, SuspendedRun, Unfinished, WorkflowResult
+from .history.result import (
+    Canceled,
+    Failed,
+    OutputOptions,
+    StepResult,
+    Success,
+    SuspendedRun,
+    Unfinished,
+    WorkflowResult,
+)
 from .model.graph import to_mermaid
 from .model.retry import Retry
 from .model.scope import Scope

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 from .clock import Clock, SystemClock
 from .engine.local import LocalEngine
 from .errors import AmbiguousApp, DuplicateWorkflow, RunAlive, RunNotFound, UnknownWorkflow
-from .history.snapshot import RunStatus
+from .history.record import RunStatus
 from .model.workflow import Workflow
 from .run import Run, new_run_id
 from .store.base import Page, RunQuery, Store
@@ -166,7 +166,9 @@ class BoundWorkflow(Generic[In, Out]):
 _memory: dict[str, Cadenza] = {}
 
 
-async def _open_run(workflow: Workflow[Any, _Out], run_id: str | None, *, resource_id: str | None) -> Run[_Out]:
+async def _open_run(
+    workflow: Workflow[Any, _Out], run_id: str | None, *, resource_id: str | None
+) -> Run[_Out]:
     """What `Workflow.create_run` does."""
     homes = [home for home in workflow.homes if isinstance(home, Cadenza)]
     if len(homes) > 1:

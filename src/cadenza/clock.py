@@ -35,5 +35,5 @@ class SystemClock:
 
     async def sleep_until(self, when: datetime) -> None:
         """Return at *when*, or at once if it has passed."""
-        while (left := (when - self.now()).total_seconds()) > 0:
+        while (left := (when - self.now()).total_seconds()) > 0:  # noqa: ASYNC110  there is no event to await
             await asyncio.sleep(min(left, _LONGEST_NAP))  # noqa: TID251  the one real sleep

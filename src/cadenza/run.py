@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
-from uuid import uuid4
+from uuid import uuid4  # noqa: TID251  the place that the rule names
 
 from .engine.base import Resuming, Starting, StreamEvent
 from .engine.feed import Chunk, narrator_of, tell_all
-from .history.resume import ABSENT, ResumeRequest, target_of
 from .history.result import OutputOptions, WorkflowResult, options_of, result_of
+from .history.resume import ABSENT, ResumeRequest, target_of
 from .history.rewind import TravelRequest, records_of
 from .history.snapshot import Snapshot
 from .model.values import Json, plain
@@ -226,9 +226,7 @@ class Run(Generic[Out]):
 class RunStream(Generic[Out]):
     """A leg of a run as it happens. Leaving it early stops nothing; the run goes on."""
 
-    def __init__(
-        self, run: Run[Out], call: Callable[..., Any], arguments: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, run: Run[Out], call: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
         self._run = run
         self._queue = run._engine.feed.listen(run.id)  # noqa: SLF001  a part of Run in all but name
         self._task: asyncio.Task[tuple[list[Any], WorkflowResult[Out] | None]]
@@ -279,5 +277,3 @@ def new_run_id() -> str:
 
 def _tracing(context: Mapping[str, Any] | None, options: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return {**(context or {}), **({"options": options} if options else {})}
-
-

@@ -35,7 +35,9 @@ def checked(workflow: Workflow[Any, Any], row: Suspension, data: Any) -> Json:
         return schema.check(data, InvalidResumeData, where)
     # The type is not loaded in this process; the JSON Schema that was kept with the question is.
     value = plain(data, where)
-    errors = sorted(Draft202012Validator(row.resume_schema).iter_errors(value), key=lambda e: list(map(str, e.path)))
+    errors = sorted(
+        Draft202012Validator(row.resume_schema).iter_errors(value), key=lambda e: list(map(str, e.path))
+    )
     if errors:
         raise InvalidResumeData(where, [_issue(error) for error in errors])
     return value

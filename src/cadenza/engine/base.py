@@ -57,7 +57,11 @@ class Engine(Protocol):
         ...
 
     async def restart(
-        self, workflow: Workflow[Any, Any], run_id: str, context: Mapping[str, Any] | None, tracing: Mapping[str, Any]
+        self,
+        workflow: Workflow[Any, Any],
+        run_id: str,
+        context: Mapping[str, Any] | None,
+        tracing: Mapping[str, Any],
     ) -> Snapshot:
         """Take up a run whose process has died."""
         ...

@@ -9,23 +9,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..clock import Clock
-from ..errors import CadenzaError, InvalidStepInput, RunHeld
+from ..errors import CadenzaError
 from ..execution.effects import Call, Done, Failed, Outcome, Question
-from ..execution.failure import failure_of
 from ..execution.interpreter import Interpreter
-from ..execution.invoke import invoke
-from ..execution.mapping import RunValues
-from ..execution.run_once import AnswerOutdated
 from ..execution.world import AbortSignal
 from ..history import event as ev
 from ..history.journal import Batch, Journal
 from ..history.snapshot import Snapshot
 from ..model.graph import Graph
-from ..model.path import Path, ids, show
-from ..model.values import Json, plain
-from ..model.workflow import Code, Workflow
+from ..model.path import Path
+from ..model.values import Json
+from ..model.workflow import Workflow
 from ..store.base import Claim, Closed, Head, Receipt, RunRow, Store, Write
-from .results import make_scope
+from .code import UserCode
 
 LEASE = timedelta(seconds=60)
 
@@ -68,6 +64,7 @@ class Drive:
         self._owner = owner
         self.workflow = workflow
         self._graph = graph
+        self._code = UserCode(workflow, self, clock)
         self._publish = publish
         self._show_chunk = show_chunk
         self._answers: dict[str, ev.Suspension] = {}
@@ -97,6 +94,7 @@ class Drive:
         """The lease was taken by another call, whose *receipt* this is."""
         self._epoch = receipt.epoch
         self.signals = receipt.signals
+        self.begun.set_result(None)
         if receipt.cancel_requested:
             self.signal.set()
 
@@ -171,7 +169,7 @@ class Drive:
             with suppress(CadenzaError):
                 await self._store.release(self.run_id, self._epoch)
 
-    def _stopped(self, _: asyncio.Task[None]) -> None:
+    def _stopped(self, _: object) -> None:
         if not self._pause.done():
             self._pause.set_result(None)
 
@@ -190,7 +188,9 @@ class Drive:
         entries = batch.entries
         expect = entries[0].seq - 1 if entries else snapshot.seq
         claim, self._claim = self._claim, None
-        graph = self._graph if snapshot.fingerprint is not None and self._pinned != snapshot.fingerprint else None
+        graph = (
+            self._graph if snapshot.fingerprint is not None and self._pinned != snapshot.fingerprint else None
+        )
         self._pinned = snapshot.fingerprint
         return Write(
             run_id=self.run_id,
@@ -264,17 +264,12 @@ class Drive:
 
     async def execute(self, call: Call) -> Outcome:
         """One logical execution of a step, retries included."""
-        code = self.workflow.code(ids(call.path))
-        if code is None:
-            raise RunHeld(self.run_id, f"today's code has no step at {show(ids(call.path))}")
+        code = self._code.find(call.path)
         record = call.record
         if record.retry_at is not None:
             await self.sleep_until(record.retry_at)
         while True:
-            try:
-                outcome = await self._attempt(call, code)
-            except AnswerOutdated as outdated:
-                raise RunHeld(self.run_id, str(outdated)) from outdated
+            outcome = await self._code.attempt(call, code)
             retry = code.retry
             if not isinstance(outcome, Failed) or record.attempt >= retry.attempts:
                 return outcome
@@ -282,49 +277,21 @@ class Drive:
                 return outcome
             attempt = record.attempt + 1
             until = self.now() + retry.pause(attempt)
-            self.journal.note(ev.StepRetried(path=call.path, attempt=attempt, error=outcome.error, until=until))
+            self.journal.note(
+                ev.StepRetried(path=call.path, attempt=attempt, error=outcome.error, until=until)
+            )
             await self.journal.commit()
             await self.sleep_until(until)
-            if self.canceled:
+            if self.signal.is_set():
                 return outcome
-
-    async def _attempt(self, call: Call, code: Code) -> Outcome:
-        running = invoke(call, code, self, now=self._clock.now, attempt=call.record.attempt)
-        if not (code.step.interrupt and code.step.is_async):
-            return await running
-        return await _interruptible(running, self.signal)
 
     async def enter(self, path: Path, value: Json, run: Snapshot) -> Done | Failed:
         """*value* as the input type of the nested workflow at *path* reads it."""
-        nested = self.workflow.nested(ids(path))
-        if nested is None:
-            raise RunHeld(self.run_id, f"today's code has no workflow at {show(ids(path))}")
-        if nested.input.anything or not self.workflow.validates(ids(path)):
-            return Done(output=value, patch=ev.NO_PATCH)
-        try:
-            parsed = nested.input.check(value, InvalidStepInput, f"workflow {show(path)}")
-        except CadenzaError as error:
-            return Failed(error=failure_of(error))
-        return Done(output=parsed, patch=ev.NO_PATCH, read=() if parsed == value else (parsed,))
+        return await self._code.enter(path, value)
 
     async def evaluate(self, question: Question) -> list[Json] | ev.Failure:
         """What the functions gave, as JSON, in order; or the first failure."""
-        values = RunValues(question.run, question.scope)
-        results: list[Json] = []
-        for name in question.names:
-            function = self.workflow.function(ids(question.scope), name)
-            if function is None:
-                where = show(ids(question.scope)) or self.workflow_id
-                raise RunHeld(self.run_id, f"today's code of {where} has no function that is found as {name!r}")
-            scope = make_scope(question, values, self)
-            try:
-                found = function(scope)
-                if asyncio.iscoroutine(found) or isinstance(found, asyncio.Future):
-                    found = await found
-                results.append(_scope_value(found, f"{name} of {show(question.path)}"))
-            except (Exception, SystemExit) as error:  # noqa: BLE001  user code may raise anything
-                return failure_of(error)
-        return results
+        return await self._code.evaluate(question)
 
     def known_answer(self, suspension: ev.Suspension) -> ev.Suspension | None:
         """The row of *suspension* if its answer is there already."""
@@ -332,7 +299,8 @@ class Drive:
 
     async def answered(self, suspension: ev.Suspension) -> ev.Suspension | None:
         """The row with its answer, when it comes; None when the run is to stop."""
-        future = self._parked[suspension.id] = self.loop.create_future()
+        future: asyncio.Future[ev.Suspension | None] = self.loop.create_future()
+        self._parked[suspension.id] = future
         try:
             self._wake()
             row = await future
@@ -375,35 +343,3 @@ class Drive:
     def emit(self, path: Path, chunk: Json) -> None:
         """Show a chunk of a step's own to those who watch."""
         self._show_chunk(self.run_id, path, chunk)
-
-
-def _scope_value(found: Any, where: str) -> Json:
-    if isinstance(found, timedelta):
-        return found.total_seconds()
-    if isinstance(found, datetime):
-        return found.isoformat()
-    return plain(found, where)
-
-
-async def _interruptible(running: Any, signal: AbortSignal) -> Outcome:
-    """Run a step that wants to be interrupted: `CancelledError` is thrown into it when the run is to stop."""
-    task: asyncio.Task[Outcome] = asyncio.ensure_future(_absorbing(running))
-    stopping = asyncio.ensure_future(signal.wait())
-    try:
-        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-        return await task
-    finally:
-        stopping.cancel()
-        task.cancel()
-
-
-async def _absorbing(running: Any) -> Outcome:
-    try:
-        outcome: Outcome = await running
-    except asyncio.CancelledError as error:
-        return Failed(error=failure_of(error))
-    return outcome
-
-

@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from ..history.event import Entry
 from ..history.narrate import Narrator
-from ..history.snapshot import ENDED, Snapshot, fold
+from ..history.record import ENDED
+from ..history.snapshot import Snapshot, fold
 from ..model.path import Path
 from ..model.values import Json
 from ..store.base import RunRow, Store
@@ -60,7 +61,9 @@ class Feed:
 _PATIENCE = 1.0
 
 
-async def observe(store: Store, feed: Feed, run_id: str, after: int, settled: Callable[[RunRow], bool]) -> AsyncIterator[Json]:
+async def observe(
+    store: Store, feed: Feed, run_id: str, after: int, settled: Callable[[RunRow], bool]
+) -> AsyncIterator[Json]:
     """The events of a run after entry *after*, then those to come, until it has ended or waits for people."""
     queue = feed.listen(run_id)
     try:
@@ -87,7 +90,9 @@ async def observe(store: Store, feed: Feed, run_id: str, after: int, settled: Ca
         feed.leave(run_id, queue)
 
 
-async def _live(store: Store, queue: asyncio.Queue[Item], narrator: Narrator, row: RunRow) -> AsyncIterator[Json]:
+async def _live(
+    store: Store, queue: asyncio.Queue[Item], narrator: Narrator, row: RunRow
+) -> AsyncIterator[Json]:
     """What comes next: from this process's queue, or because the store has changed."""
     changed = asyncio.ensure_future(store.wait(row.id, row, _PATIENCE))
     changed.add_done_callback(lambda _: queue.put_nowait(None))

@@ -18,12 +18,11 @@ _live: set[str] = set()
 @cache
 def _host() -> str:
     parts = [socket.gethostname()]
-    for source in ("/proc/sys/kernel/random/boot_id",):
-        if (file := Path(source)).exists():
-            parts.append(file.read_text().strip()[:8])
-    namespace = Path("/proc/self/ns/pid")
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    if boot.exists():
+        parts.append(boot.read_text().strip()[:8])
     if namespace.is_symlink():
-        parts.append(namespace.readlink().name.strip("pid:[]"))
+        parts.append("".join(filter(str.isdigit, str(namespace.readlink()))))
     # Colons separate the parts of an owner.
     return "/".join(parts).replace(":", "_")
 

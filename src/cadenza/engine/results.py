@@ -55,7 +55,11 @@ def make_scope(question: Question, values: RunValues, world: World) -> Scope:
     run = question.run
     depth = len(question.scope)
     known = tuple(
-        dict.fromkeys(str(p[depth]) for p in [*run.records, *run.rounds] if len(p) > depth and p[:depth] == question.scope)
+        dict.fromkeys(
+            str(p[depth])
+            for p in [*run.records, *run.rounds]
+            if len(p) > depth and p[:depth] == question.scope
+        )
     )
     return Scope(
         input=isolate(question.input),

@@ -146,14 +146,32 @@ class StepContext(BaseContext[State, Resume]):
 
     @overload
     async def ask(
-        self, type_: type[_T], /, *, question: object = None, key: str | None = None, label: str | list[str] | None = None
+        self,
+        type_: type[_T],
+        /,
+        *,
+        question: object = None,
+        key: str | None = None,
+        label: str | list[str] | None = None,
     ) -> _T: ...
     @overload
     async def ask(
-        self, type_: Any, /, *, question: object = None, key: str | None = None, label: str | list[str] | None = None
+        self,
+        type_: Any,
+        /,
+        *,
+        question: object = None,
+        key: str | None = None,
+        label: str | list[str] | None = None,
     ) -> Any: ...
     async def ask(
-        self, type_: Any, /, *, question: object = None, key: str | None = None, label: str | list[str] | None = None
+        self,
+        type_: Any,
+        /,
+        *,
+        question: object = None,
+        key: str | None = None,
+        label: str | list[str] | None = None,
     ) -> Any:
         """The answer to *question*, as *type_*; until there is one the run waits here.
 

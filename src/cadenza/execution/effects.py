@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from ..history.event import Failure, Patch, Suspension
-from ..history.snapshot import Snapshot, StepRecord
+from ..history.record import StepRecord
+from ..history.snapshot import Snapshot
 from ..model.path import Path
 from ..model.values import Json
 

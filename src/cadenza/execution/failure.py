@@ -13,13 +13,15 @@ _FRAMES = 20
 
 def failure_of(error: BaseException) -> Failure:
     """*error* as data. `code` is set where it is one of Cadenza's own."""
-    own = isinstance(error, CadenzaError)
-    issues = tuple((issue.path, issue.message) for issue in error.issues) if isinstance(error, InvalidData) else ()
-    trace = None if own else "".join(traceback.format_exception(error, limit=-_FRAMES))
+    code = error.code if isinstance(error, CadenzaError) else None
+    issues = (
+        tuple((issue.path, issue.message) for issue in error.issues) if isinstance(error, InvalidData) else ()
+    )
+    trace = None if code else "".join(traceback.format_exception(error, limit=-_FRAMES))
     return Failure(
         name=type(error).__qualname__,
         message=str(error),
-        code=type(error).code if own else None,
+        code=code,
         issues=issues,
         trace=_clean(trace) if trace else None,
         final=isinstance(error, NonRetryableError),

@@ -22,7 +22,7 @@ class Observer(Protocol):
 class Token:
     """One branch's share in the run. `parked` says whether it has ever waited for people."""
 
-    __slots__ = ("index", "motion", "parked", "_observer")
+    __slots__ = ("_observer", "index", "motion", "parked")
 
     def __init__(self, observer: Observer, *, index: int = 0, parked: bool = False) -> None:
         self._observer = observer
@@ -71,7 +71,9 @@ class Fan:
         """How many children move or sleep."""
         return self._count["moving"] + self._count["sleeping"]
 
-    def start(self, walk: Callable[[Token], Coroutine[Any, Any, None]], *, index: int = 0, parked: bool = False) -> None:
+    def start(
+        self, walk: Callable[[Token], Coroutine[Any, Any, None]], *, index: int = 0, parked: bool = False
+    ) -> None:
         """Begin a child."""
         token = Token(self, index=index, parked=parked)
         self._count["moving"] += 1
@@ -97,7 +99,7 @@ class Fan:
             # Its end is durable while siblings go on, maybe for months; the last one's is written with what follows.
             if self.busy + self._count["waiting"] > 1:
                 await self._commit()
-        except Exception as error:  # noqa: BLE001  it is not answered here, it goes on to who waits
+        except Exception as error:
             if not self._over.done():
                 self._over.set_exception(error)
         token.become("gone")

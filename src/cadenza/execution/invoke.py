@@ -20,7 +20,9 @@ from .sync_context import SyncStepContext
 from .world import World
 
 
-async def invoke(call: Call, code: Code, world: World, *, now: Callable[[], datetime], attempt: int) -> Outcome:
+async def invoke(
+    call: Call, code: Code, world: World, *, now: Callable[[], datetime], attempt: int
+) -> Outcome:
     """One attempt of the step at *call*.
 
     Lets through the cancellation of the task it runs in, and `AnswerOutdated`; everything else is an outcome.
@@ -29,35 +31,35 @@ async def invoke(call: Call, code: Code, world: World, *, now: Callable[[], date
     read: tuple[Json, ...] = ()
     try:
         value, read = _input(raw, code)
-    except InvalidData as error:
-        return Failed(error=failure_of(error))
+    except InvalidData as invalid:
+        return Failed(error=failure_of(invalid))
     execution = Execution(call, code, world, now, attempt)
     result: Any = None
-    error: BaseException | None = None
+    raised: BaseException | None = None
     try:
         result = await _call(execution, value)
     except Interruption as signal:
-        error = signal
+        raised = signal
     except asyncio.CancelledError as cancel:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        error = cancel  # the step awaited something of its own that was canceled
-    except (Exception, SystemExit, BaseExceptionGroup) as raised:  # noqa: BLE001  user code may raise anything
-        error = raised
+        raised = cancel  # the step awaited something of its own that was canceled
+    except (Exception, SystemExit, BaseExceptionGroup) as error:
+        raised = error
     finally:
         execution.over = True
     if execution.signal is not None:
-        return _signaled(execution, read, swallowed=error is not execution.signal)
-    if error is not None:
-        return Failed(error=failure_of(error), read=read)
+        return _signaled(execution, read, swallowed=raised is not execution.signal)
+    if raised is not None:
+        return Failed(error=failure_of(raised), read=read)
     step = code.step
     try:
         output = step.output.dump(result, step.where)
         if code.validate_outputs:
             output = step.output.check(output, InvalidStepOutput, step.where)
-    except (ValueNotKept, InvalidStepOutput) as invalid:
-        return Failed(error=failure_of(invalid), read=read)
+    except (ValueNotKept, InvalidStepOutput) as unkept:
+        return Failed(error=failure_of(unkept), read=read)
     return Done(output=output, patch=execution.patch(), read=read)
 
 
@@ -91,7 +93,9 @@ async def _call(execution: Execution, value: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-def _apply(fn: Callable[..., Any], shape: str, value: Any, context: Any, arguments: tuple[tuple[str, str], ...]) -> Any:
+def _apply(
+    fn: Callable[..., Any], shape: str, value: Any, context: Any, arguments: tuple[tuple[str, str], ...]
+) -> Any:
     match shape:
         case "ic":
             return fn(value, context)
@@ -121,5 +125,3 @@ def _signaled(execution: Execution, read: tuple[Json, ...], *, swallowed: bool) 
         return Suspended(suspension=signal.suspension, patch=execution.patch(), read=read)
     assert isinstance(signal, BailSignal)
     return Bailed(output=signal.output, patch=execution.patch(), read=read)
-
-

@@ -31,7 +31,9 @@ class RunValues:
         return (True, record.output) if record is not None and record.status == "success" else (False, None)
 
 
-def map_values(sources: Sequence[tuple[str, Source]], called: Sequence[Json], run: Snapshot, scope: Path) -> Json:
+def map_values(
+    sources: Sequence[tuple[str, Source]], called: Sequence[Json], run: Snapshot, scope: Path
+) -> Json:
     """The object that *sources* give; *called* are the values of their functions, in order.
 
     Raises `InvalidMapPath`.

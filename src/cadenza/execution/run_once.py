@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, get_type_hints
 
-from ..errors import ContextClosed, DuplicateKey, InvalidResumeData, InvalidStateData, InvalidSuspendData, StepNotFound
+from ..errors import (
+    ContextClosed,
+    DuplicateKey,
+    InvalidResumeData,
+    InvalidStateData,
+    InvalidSuspendData,
+    StepNotFound,
+)
 from ..history.event import NO_PATCH, Patch, Suspension
 from ..model.path import scope_of, show
 from ..model.schema import ANYTHING, Schema
@@ -92,7 +99,11 @@ class Execution:
     def state_now(self) -> Any:
         """The state as it was when this execution began."""
         schema = self.code.step.state
-        return isolate(self.call.run.state) if schema.anything else schema.read(self.call.run.state, InvalidStateData, self.where)
+        return (
+            isolate(self.call.run.state)
+            if schema.anything
+            else schema.read(self.call.run.state, InvalidStateData, self.where)
+        )
 
     def resume_data(self) -> Any:
         """The answer to `suspend`, or None."""
@@ -144,9 +155,13 @@ class Execution:
         """Put keys into the state, for others when this execution ends."""
         self.open("set_state")
         schema = self.code.step.state
-        given = ANYTHING.dump(patch, self.where) if isinstance(patch, Mapping) else schema.dump(patch, self.where)
+        given = (
+            ANYTHING.dump(patch, self.where) if isinstance(patch, Mapping) else schema.dump(patch, self.where)
+        )
         if not isinstance(given, dict):
-            raise TypeError(f"ctx.set_state takes a mapping of the keys to set, found {type(patch).__qualname__}")
+            raise TypeError(
+                f"ctx.set_state takes a mapping of the keys to set, found {type(patch).__qualname__}"
+            )
         if not schema.anything and self.code.validate_inputs:
             before = {**self.call.run.state, **self.state}
             parsed = schema.check({**before, **given}, InvalidStateData, self.where)
@@ -158,27 +173,47 @@ class Execution:
         self.open("suspend")
         step = self.code.step
         validate = self.code.validate_inputs and not step.suspend.anything
-        kept = step.suspend.check(payload, InvalidSuspendData, self.where) if validate else step.suspend.dump(payload, self.where)
+        kept = (
+            step.suspend.check(payload, InvalidSuspendData, self.where)
+            if validate
+            else step.suspend.dump(payload, self.where)
+        )
         schema = None if step.resume.anything or not self.code.validate_inputs else step.resume.describe()
         self._suspend(Suspension(**self._opening(label), payload=kept, resume_schema=schema))
 
-    def ask(self, type_: Any, question: object, key: str | None, label: str | list[str] | tuple[str, ...] | None) -> Any:
+    def ask(
+        self, type_: Any, question: object, key: str | None, label: str | list[str] | tuple[str, ...] | None
+    ) -> Any:
         """The answer under *key*, as *type_*; where there is none yet, stop here and wait for it."""
         self.open("ask")
         schema = Schema.of(type_)
         key = getattr(type_, "__name__", str(type_)) if key is None else key
         self.use("ask", key)
         answers = self.call.run.answers.get(self.call.path, {})
-        if key in answers:
-            try:
-                return schema.read(answers[key], InvalidResumeData, self.where)
-            except InvalidResumeData as error:
-                raise AnswerOutdated(f"the answer kept for {self.where}, key {key!r}, no longer fits: {error}") from error
+        return (
+            self._kept_answer(schema, key, answers[key])
+            if key in answers
+            else self._ask(schema, type_, key, question, label)
+        )
+
+    def _kept_answer(self, schema: Schema, key: str, answer: Json) -> Any:
+        try:
+            return schema.read(answer, InvalidResumeData, self.where)
+        except InvalidResumeData as error:
+            raise AnswerOutdated(
+                f"the answer kept for {self.where}, key {key!r}, no longer fits: {error}"
+            ) from error
+
+    def _ask(self, schema: Schema, type_: Any, key: str, question: object, label: Any) -> NoReturn:
         payload = ANYTHING.dump(question, self.where)
         resume_schema = None if schema.anything else schema.describe()
         self._suspend(
             Suspension(
-                **self._opening(label), key=key, payload=payload, resume_schema=resume_schema, answer_type=_type_name(type_)
+                **self._opening(label),
+                key=key,
+                payload=payload,
+                resume_schema=resume_schema,
+                answer_type=_type_name(type_),
             )
         )
 

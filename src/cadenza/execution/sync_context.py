@@ -36,14 +36,32 @@ class SyncStepContext(BaseContext[State, Resume]):
 
     @overload
     def ask(
-        self, type_: type[_T], /, *, question: object = None, key: str | None = None, label: str | list[str] | None = None
+        self,
+        type_: type[_T],
+        /,
+        *,
+        question: object = None,
+        key: str | None = None,
+        label: str | list[str] | None = None,
     ) -> _T: ...
     @overload
     def ask(
-        self, type_: Any, /, *, question: object = None, key: str | None = None, label: str | list[str] | None = None
+        self,
+        type_: Any,
+        /,
+        *,
+        question: object = None,
+        key: str | None = None,
+        label: str | list[str] | None = None,
     ) -> Any: ...
     def ask(
-        self, type_: Any, /, *, question: object = None, key: str | None = None, label: str | list[str] | None = None
+        self,
+        type_: Any,
+        /,
+        *,
+        question: object = None,
+        key: str | None = None,
+        label: str | list[str] | None = None,
     ) -> Any:
         """As `StepContext.ask`."""
         return self._execution.ask(type_, question, key, label)
@@ -62,9 +80,7 @@ class SyncStepContext(BaseContext[State, Resume]):
                     result = fn(*args, **kwargs)
                 finally:
                     once_key.reset(token)
-                if inspect.iscoroutine(result):
-                    result.close()
-                    raise TypeError(f"once({key!r}) in a def step takes a plain function; make the step async def")
+                _refuse_coroutine(key, result)
                 kept = (schema.dump(result, f"once({key!r}) in {execution.where}"),)
             except BaseException:
                 execution.keys.discard(("once", key))
@@ -81,6 +97,12 @@ class SyncStepContext(BaseContext[State, Resume]):
     def get_init_data(self) -> Any:
         """As `StepContext.get_init_data`."""
         return self._execution.init_data()
+
+
+def _refuse_coroutine(key: str, result: object) -> None:
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError(f"once({key!r}) in a def step takes a plain function; make the step async def")
 
 
 class SyncWriter:

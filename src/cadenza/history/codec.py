@@ -130,7 +130,9 @@ def _given_to_json(given: ev.Given) -> Json:
 def _given_from_json(data: Json) -> ev.Given:
     if isinstance(data, list):
         return data[0]
-    return ev.Ref(of=data["of"], path=path_of(data["path"]), index=data.get("index", 0), ids=tuple(data.get("ids", ())))
+    return ev.Ref(
+        of=data["of"], path=path_of(data["path"]), index=data.get("index", 0), ids=tuple(data.get("ids", ()))
+    )
 
 
 def _patch_to_json(patch: ev.Patch) -> Json:

@@ -35,7 +35,9 @@ Given: TypeAlias = Any  # Json | Ref: a value, or where it stands; no JSON value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error, as data. `code` is set where Cadenza raised it (`errors.py`), `issues` where data broke a schema,
+    """An error, as data.
+
+    `code` is set where Cadenza raised it (`errors.py`), `issues` where data broke a schema,
     `final` where no retry may follow.
     """
 
@@ -254,7 +256,9 @@ class Evaluated:
     verdict: bool
 
 
-RunEvent: TypeAlias = RunStarted | RunResumed | RunSuspended | RunSucceeded | RunFailed | RunCanceled | RunRewound
+RunEvent: TypeAlias = (
+    RunStarted | RunResumed | RunSuspended | RunSucceeded | RunFailed | RunCanceled | RunRewound
+)
 StepEvent: TypeAlias = (
     StepStarted
     | StepWaiting

@@ -1,5 +1,6 @@
-"""What those who stream or watch a run are told: its entries, as events of the steps that they know. Source: Mastra's
-stream events (reference §8), in snake case.
+"""What those who stream or watch a run are told: its entries, as events of the steps that they know.
+
+Source: Mastra's stream events, in snake case.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from typing import Any
 from ..model.path import Path, ids
 from ..model.values import Json, isolate
 from . import event as ev
-from .snapshot import Snapshot, StepRecord
+from .record import StepRecord
+from .snapshot import Snapshot
 
 
 class Narrator:
@@ -100,14 +102,21 @@ class Narrator:
 
     def _suspended(self, path: Path) -> Json:
         record = self._run.records[path]
-        extra = {"suspend_payload": isolate(record.suspend_payload), "suspended_at": _iso(record.suspended_at)}
+        extra = {
+            "suspend_payload": isolate(record.suspend_payload),
+            "suspended_at": _iso(record.suspended_at),
+        }
         return self._event("workflow-step-suspended", self._payload(path, status="suspended") | extra)
 
     def _ended(self, path: Path) -> Json:
         record = self._run.records[path]
         end: dict[str, Json] = {"ended_at": _iso(record.ended_at)}
         if record.error is not None and record.status == "failed":
-            end["error"] = {"name": record.error.name, "message": record.error.message, "code": record.error.code}
+            end["error"] = {
+                "name": record.error.name,
+                "message": record.error.message,
+                "code": record.error.code,
+            }
         else:
             end["output"] = isolate(record.output)
         return self._event("workflow-step-result", self._payload(path, status=record.status) | end)
@@ -141,7 +150,10 @@ class Narrator:
             "status": status,
         }
         if record.resumed_seq:
-            payload |= {"resume_payload": isolate(record.resume_payload), "resumed_at": _iso(record.resumed_at)}
+            payload |= {
+                "resume_payload": isolate(record.resume_payload),
+                "resumed_at": _iso(record.resumed_at),
+            }
         if isinstance(path[-1], int):
             payload["iteration"] = path[-1]
         return payload

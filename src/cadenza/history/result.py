@@ -13,7 +13,8 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from ..model.path import Path, ids, within
 from ..model.values import Json, isolate
 from .event import Failure, Suspension
-from .snapshot import Snapshot, StepRecord, StepStatus
+from .record import StepRecord, StepStatus
+from .snapshot import Snapshot
 
 Out = TypeVar("Out", covariant=True)
 
@@ -121,7 +122,9 @@ def options_of(given: Mapping[str, bool] | OutputOptions | None) -> OutputOption
     return OutputOptions(**given)
 
 
-def result_of(run_id: str, workflow_id: str, snapshot: Snapshot, options: OutputOptions) -> WorkflowResult[Json]:
+def result_of(
+    run_id: str, workflow_id: str, snapshot: Snapshot, options: OutputOptions
+) -> WorkflowResult[Json]:
     """The run as it is now, in the shape of a result."""
     waiting = list(snapshot.open.values())
     common = _Common(
@@ -130,7 +133,9 @@ def result_of(run_id: str, workflow_id: str, snapshot: Snapshot, options: Output
         input=isolate(snapshot.input),
         steps=_steps(snapshot),
         state=isolate(snapshot.state) if options.include_state else None,
-        resume_labels={label: row for row in waiting for label in row.labels} if options.include_resume_labels else None,
+        resume_labels={label: row for row in waiting for label in row.labels}
+        if options.include_resume_labels
+        else None,
     ).fields()
     match snapshot.status:
         case "success":
@@ -204,7 +209,9 @@ def _collect(record: StepRecord, path: Path, inner: dict[Path, _Inside]) -> None
         around.waiting = around.waiting or record.status == "waiting"
         if record.resumed_seq and (around.resumed is None or record.resumed_seq > around.resumed.resumed_seq):
             around.resumed = record
-        if record.suspended_at and (around.last_suspended is None or record.suspended_at > around.last_suspended):
+        if record.suspended_at and (
+            around.last_suspended is None or record.suspended_at > around.last_suspended
+        ):
             around.last_suspended = record.suspended_at
 
 
@@ -229,7 +236,9 @@ def _items(steps: dict[str, StepResult], snapshot: Snapshot, inner: dict[Path, _
         if len(path) == at + 1:
             items.append(record)
         elif not isinstance(path[-1], int):
-            below.setdefault(path[: at + 1], {})[".".join(ids(path[at + 1 :]))] = _one(record, snapshot, inner)
+            below.setdefault(path[: at + 1], {})[".".join(ids(path[at + 1 :]))] = _one(
+                record, snapshot, inner
+            )
     for record in sorted(items, key=lambda record: _numbers(record.path)):
         around = steps[".".join(ids(record.path))]
         assert around.items is not None

@@ -23,7 +23,8 @@ from ..errors import (
 from ..model.graph import Foreach, Graph, inside
 from ..model.path import Path, ids, show
 from .event import Suspension
-from .snapshot import ENDED, Snapshot
+from .record import ENDED
+from .snapshot import Snapshot
 
 ABSENT: Any = object()  # an argument that was not given, where None is a value
 

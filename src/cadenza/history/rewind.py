@@ -59,7 +59,9 @@ def rewind(request: TravelRequest, snapshot: Snapshot, graph: Graph) -> RunRewou
     )
 
 
-def _plan(request: TravelRequest, snapshot: Snapshot, graph: Graph, scope: Path, left: Path, plan: _Plan) -> Path:
+def _plan(
+    request: TravelRequest, snapshot: Snapshot, graph: Graph, scope: Path, left: Path, plan: _Plan
+) -> Path:
     """Plan one workflow on the way: *left* is what of the target lies in it. Gives the target with all its numbers."""
     whole = show(request.target or ROOT)
     id_, *rest = left
@@ -92,7 +94,9 @@ def _inside(
         elif isinstance(place, Loop):
             number = snapshot.rounds.get(path, 0)
         else:
-            raise TimeTravelTarget(whole, f"{show(path)} runs once per item; say which, as in {show(path)}[0]")
+            raise TimeTravelTarget(
+                whole, f"{show(path)} runs once per item; say which, as in {show(path)}[0]"
+            )
         if path not in snapshot.records and (*path, number) not in snapshot.records:
             raise TimeTravelTarget(whole, f"{show((*path, number))} was never reached")
         path = (*path, number)
@@ -116,7 +120,9 @@ def _keep(request: TravelRequest, snapshot: Snapshot, node: Node, paths: list[Pa
     known = [path for path in paths if path in request.records]
     for path in paths:
         record = snapshot.record(path)
-        not_chosen = isinstance(node, Branch) and (snapshot.verdicts.get(path) is False or (known and path not in known))
+        not_chosen = isinstance(node, Branch) and (
+            snapshot.verdicts.get(path) is False or (known and path not in known)
+        )
         if path in request.records or (record is not None and record.status == "success"):
             if isinstance(node, Branch) and path not in snapshot.verdicts:
                 plan.verdicts.append((path, True))
@@ -167,7 +173,11 @@ def records_of(given: Mapping[str, Any], scope: Path = ROOT) -> dict[Path, tuple
     for id_, record in given.items():
         payload = record.get("payload") if isinstance(record, Mapping) else getattr(record, "payload", None)
         output = record.get("output") if isinstance(record, Mapping) else getattr(record, "output", None)
-        status = record.get("status", "success") if isinstance(record, Mapping) else getattr(record, "status", "success")
+        status = (
+            record.get("status", "success")
+            if isinstance(record, Mapping)
+            else getattr(record, "status", "success")
+        )
         if status == "success":
             found[*scope, *id_.split(".")] = (payload, output)
     return found

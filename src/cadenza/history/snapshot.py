@@ -9,51 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from ..model.path import ROOT, Path, place_of, within
 from ..model.values import Json
 from . import event as ev
-
-RunStatus: TypeAlias = Literal["pending", "running", "waiting", "suspended", "success", "failed", "canceled", "held"]
-StepStatus: TypeAlias = Literal["running", "waiting", "suspended", "success", "failed", "canceled"]
-
-ENDED: frozenset[str] = frozenset({"success", "failed", "canceled"})
-
-
-@dataclass(slots=True, kw_only=True)
-class StepRecord:
-    """What is known of one place. `*_seq` are the numbers of the last entries of that sort, 0 for none."""
-
-    path: Path
-    status: StepStatus
-    payload: Json
-    started_at: datetime
-    generation: int
-    output: Json = None
-    bailed: bool = False
-    error: ev.Failure | None = None
-    attempt: int = 0
-    retry_at: datetime | None = None
-    wake_at: datetime | None = None
-    suspension: ev.Suspension | None = None
-    suspend_payload: Json = None
-    suspended_at: datetime | None = None
-    suspended_seq: int = 0
-    resumed_at: datetime | None = None
-    resumed_seq: int = 0
-    resume_payload: Json = None
-    # What `ctx.resume_data` and `ctx.suspend_data` are: an answer to `suspend`, never one to `ask`.
-    resume_data: tuple[Json, ...] = ()
-    suspend_data: Json = None
-    run_count: int = 0
-    ended_at: datetime | None = None
-    ended_seq: int = 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether the place is over."""
-        return self.status in ENDED
+from .record import RunStatus, StepRecord, StepStatus
 
 
 @dataclass(slots=True)
@@ -203,7 +164,11 @@ def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:
             around.attempt = 0
     # What was left open elsewhere by an end that is undone now stays closed; its place asks again.
     for record in run.records.values():
-        if record.status == "suspended" and record.suspension is not None and record.suspension.id not in run.open:
+        if (
+            record.status == "suspended"
+            and record.suspension is not None
+            and record.suspension.id not in run.open
+        ):
             record.status = "running"
             record.suspension = None
     if event.state is not None:
@@ -349,7 +314,9 @@ def _step_ended(run: Snapshot, record: StepRecord, status: StepStatus, entry: ev
     if run.open:
         # What still waited inside a place that is over waits for nothing now.
         path = record.path
-        run.open = {id_: suspension for id_, suspension in run.open.items() if not within(suspension.path, path)}
+        run.open = {
+            id_: suspension for id_, suspension in run.open.items() if not within(suspension.path, path)
+        }
 
 
 def _step_retried(run: Snapshot, event: ev.StepRetried, entry: ev.Entry) -> None:

@@ -152,11 +152,22 @@ def _node_to_json(node: Node) -> Json:
         case SleepUntil(id=id_, when=when, fn=fn):
             return {"kind": "sleep_until", "id": id_, "when": when.isoformat() if when else None, "fn": fn}
         case Loop(id=id_, body=body, condition=condition, until=until):
-            return {"kind": "loop", "id": id_, "body": _node_to_json(body), "condition": condition, "until": until}
+            return {
+                "kind": "loop",
+                "id": id_,
+                "body": _node_to_json(body),
+                "condition": condition,
+                "until": until,
+            }
         case Foreach(id=id_, body=body, concurrency=concurrency):
             return {"kind": "foreach", "id": id_, "body": _node_to_json(body), "concurrency": concurrency}
         case Map(id=id_, sources=sources, fn=fn):
-            return {"kind": "map", "id": id_, "sources": [[k, source_to_json(s)] for k, s in sources], "fn": fn}
+            return {
+                "kind": "map",
+                "id": id_,
+                "sources": [[k, source_to_json(s)] for k, s in sources],
+                "fn": fn,
+            }
         case Parallel(children=children):
             return {"kind": "parallel", "children": [_node_to_json(child) for child in children]}
         case Branch(children=children, conditions=conditions):
@@ -181,7 +192,10 @@ def _node_from_json(data: Json) -> Node:
             return SleepUntil(id=data["id"], when=when, fn=data["fn"])
         case "loop":
             return Loop(
-                id=data["id"], body=_body_from_json(data["body"]), condition=data["condition"], until=data["until"]
+                id=data["id"],
+                body=_body_from_json(data["body"]),
+                condition=data["condition"],
+                until=data["until"],
             )
         case "foreach":
             return Foreach(id=data["id"], body=_body_from_json(data["body"]), concurrency=data["concurrency"])

@@ -76,7 +76,11 @@ def source_of(key: str, found: object, name: Callable[[Callable[[Scope], Any]], 
     path = found.get("path", ".")
     if not isinstance(path, str):
         raise InvalidReference(key, found, "its path is not a dotted string")
-    match [k for k in ("value", "init_data", "runtime_context_path", "request_context_path", "step", "fn") if k in found]:
+    match [
+        k
+        for k in ("value", "init_data", "runtime_context_path", "request_context_path", "step", "fn")
+        if k in found
+    ]:
         case ["value"]:
             return Constant(value=plain(found["value"], f"map key {key}"))
         case ["init_data"]:
@@ -104,7 +108,11 @@ def look_up(source: Constant | FromInit | FromContext | FromStep, values: Values
             return _follow(values.init(), path, "the workflow's input")
         case FromContext(path=path):
             context = values.context()
-            return (True, context[path]) if path in context else _follow(dict(context), path, "the runtime context")
+            return (
+                (True, context[path])
+                if path in context
+                else _follow(dict(context), path, "the runtime context")
+            )
         case FromStep(steps=steps, path=path):
             for step in steps:
                 there, value = values.output(step)

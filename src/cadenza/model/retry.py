@@ -10,8 +10,9 @@ from .values import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """`attempts` more tries after the first; before the n-th of them (from 1) a pause of `delay * backoff ** (n - 1)`
-    seconds, at most `max_delay`.
+    """`attempts` more tries after the first.
+
+    Before the n-th of them (from 1) a pause of `delay * backoff ** (n - 1)` seconds, at most `max_delay`.
     """
 
     attempts: int = 0

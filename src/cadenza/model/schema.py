@@ -81,7 +81,9 @@ class Schema:
 
         Raises `ValueNotKept` with the path of what JSON cannot hold.
         """
-        if self.anything or (self._fields is not None and not (type(value) is dict and self._fields <= value.keys())):
+        if self.anything or (
+            self._fields is not None and not (type(value) is dict and self._fields <= value.keys())
+        ):
             return plain(value, where)
         try:
             return decode_finite(self._dump(value, warnings="error", round_trip=True, by_alias=False), where)
@@ -160,8 +162,12 @@ def _put(value: Json, loc: tuple[int | str, ...], found: float) -> Json:
         return int(found)
     for i, part in enumerate(loc):
         # A union puts the names of its members into the location; those are not there in the value.
-        if isinstance(value, dict | list) and part in (value if isinstance(value, dict) else range(len(value))):
-            value[part] = _put(value[part], loc[i + 1 :], found)
+        known: Any = (
+            value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        )
+        if part in known:
+            inner: Any = value
+            inner[part] = _put(inner[part], loc[i + 1 :], found)
             break
     return value
 

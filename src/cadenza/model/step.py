@@ -36,7 +36,7 @@ class Step(Generic[In, Out]):
         self,
         fn: Callable[..., Any],
         *,
-        id: str | None = None,  # noqa: A002  Mastra's word, and a keyword only
+        id: str | None = None,
         description: str | None = None,
         retries: int | Retry | None = None,
         retry_on: tuple[type[Exception], ...] = (Exception,),
@@ -56,7 +56,7 @@ class Step(Generic[In, Out]):
         self.retry_on = retry_on
         self.interrupt = interrupt
         self.metadata = dict(metadata or {})
-        self.is_async = inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
+        self.is_async = inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(type(fn).__call__)
         hints = _hints(fn)
         self.arguments, context = _arguments(fn, hints)
         state, resume = _context_types(hints.get(context))
@@ -75,7 +75,7 @@ class Step(Generic[In, Out]):
         """Call the function itself, as in a unit test."""
         return self.fn(*args, **kwargs)
 
-    def clone(self, *, id: str) -> Step[In, Out]:  # noqa: A002
+    def clone(self, *, id: str) -> Step[In, Out]:
         """The same step under another *id*, to use it twice in one workflow."""
         twin = copy.copy(self)
         twin.id = id
@@ -91,7 +91,9 @@ def step(fn: Callable[[StepContext[_State, _Resume]], Coroutine[Any, Any, _Out]]
 @overload
 def step(fn: Callable[[SyncStepContext[_State, _Resume]], _Out], /) -> Step[Any, _Out]: ...
 @overload
-def step(fn: Callable[[_In, StepContext[_State, _Resume]], Coroutine[Any, Any, _Out]], /) -> Step[_In, _Out]: ...
+def step(
+    fn: Callable[[_In, StepContext[_State, _Resume]], Coroutine[Any, Any, _Out]], /
+) -> Step[_In, _Out]: ...
 @overload
 def step(fn: Callable[[_In, SyncStepContext[_State, _Resume]], _Out], /) -> Step[_In, _Out]: ...
 @overload
@@ -105,7 +107,7 @@ def step(fn: Callable[[_In], _Out], /) -> Step[_In, _Out]: ...
 @overload
 def step(
     *,
-    id: str | None = None,  # noqa: A002
+    id: str | None = None,
     description: str | None = None,
     retries: int | Retry | None = None,
     retry_on: tuple[type[Exception], ...] = (Exception,),
@@ -134,7 +136,9 @@ class StepMaker:
         self._options = options
 
     @overload
-    def __call__(self, fn: Callable[[StepContext[_State, _Resume]], Coroutine[Any, Any, _Out]], /) -> Step[Any, _Out]: ...
+    def __call__(
+        self, fn: Callable[[StepContext[_State, _Resume]], Coroutine[Any, Any, _Out]], /
+    ) -> Step[Any, _Out]: ...
     @overload
     def __call__(self, fn: Callable[[SyncStepContext[_State, _Resume]], _Out], /) -> Step[Any, _Out]: ...
     @overload
@@ -162,7 +166,7 @@ def _first(*options: Any) -> Any:
 
 def _hints(fn: Callable[..., Any]) -> dict[str, Any]:
     """The type hints of *fn*; names that only exist where it was written are looked up there."""
-    target = fn if inspect.isroutine(fn) else getattr(fn, "__call__", fn)  # noqa: B004
+    target = fn if inspect.isroutine(fn) else type(fn).__call__
     try:
         hints = get_type_hints(target, include_extras=True)
     except NameError:
@@ -204,14 +208,18 @@ def _arguments(fn: Callable[..., Any], hints: Mapping[str, Any]) -> tuple[tuple[
     "input", "context", or "keyword": a context that is passed by name.
     """
     parameters = [
-        p for p in inspect.signature(fn).parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        p
+        for p in inspect.signature(fn).parameters.values()
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
     context = next((p.name for p in parameters if _is_context(hints.get(p.name))), "")
     context = context or next((p.name for p in parameters if p.name == "ctx"), "")
     plan: list[tuple[str, str]] = []
     for parameter in parameters:
         if parameter.name == context:
-            plan.append((parameter.name, "keyword" if parameter.kind is parameter.KEYWORD_ONLY else "context"))
+            plan.append(
+                (parameter.name, "keyword" if parameter.kind is parameter.KEYWORD_ONLY else "context")
+            )
         elif not any(kind == "input" for _, kind in plan) and parameter.kind is not parameter.KEYWORD_ONLY:
             plan.append((parameter.name, "input"))
         elif parameter.default is parameter.empty:

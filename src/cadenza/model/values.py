@@ -14,7 +14,9 @@ from pydantic_core import PydanticSerializationError, from_json, to_json, to_jso
 from ..errors import Issue, ValueNotKept
 
 if TYPE_CHECKING:
-    Json: TypeAlias = Any  # str | int | float | bool | None | list[Json] | dict[str, Json], which mypy cannot follow
+    Json: TypeAlias = (
+        Any  # str | int | float | bool | None | list[Json] | dict[str, Json], which mypy cannot follow
+    )
 else:
     Json = Any
 
@@ -81,7 +83,9 @@ def _plain(value: object, path: str, where: str, depth: int) -> Json:
 
 def _key(key: object, path: str, where: str) -> str:
     if not isinstance(key, str):
-        raise ValueNotKept(where, [Issue(path=path, message=f"the key {key!r} is {type(key).__qualname__}, not str")])
+        raise ValueNotKept(
+            where, [Issue(path=path, message=f"the key {key!r} is {type(key).__qualname__}, not str")]
+        )
     _check_text(key, path, where)
     return str(key)
 

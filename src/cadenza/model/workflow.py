@@ -147,13 +147,23 @@ class Workflow(Generic[In, Out]):
         return self._add(Branch(children=children, conditions=conditions), ANYTHING)
 
     def dowhile(
-        self, step: Step[Out, _New] | Workflow[Out, _New], condition: Callable[[Scope], Any], /, *, id: str | None = None
+        self,
+        step: Step[Out, _New] | Workflow[Out, _New],
+        condition: Callable[[Scope], Any],
+        /,
+        *,
+        id: str | None = None,
     ) -> Workflow[In, _New]:
         """Run *step*, then again while *condition* is true; each round gets the last one's output."""
         return self._loop(step, condition, id, until=False)
 
     def dountil(
-        self, step: Step[Out, _New] | Workflow[Out, _New], condition: Callable[[Scope], Any], /, *, id: str | None = None
+        self,
+        step: Step[Out, _New] | Workflow[Out, _New],
+        condition: Callable[[Scope], Any],
+        /,
+        *,
+        id: str | None = None,
     ) -> Workflow[In, _New]:
         """Run *step*, then again until *condition* is true; each round gets the last one's output."""
         return self._loop(step, condition, id, until=True)
@@ -167,7 +177,9 @@ class Workflow(Generic[In, Out]):
     ) -> Workflow[In, list[_New]]:
         """Run *step* for each item of the list before, at most *concurrency* at once; the output is a list in order."""
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-            raise DefinitionError(f"foreach({step.id!r}): concurrency must be a whole number from 1, found {concurrency!r}")
+            raise DefinitionError(
+                f"foreach({step.id!r}): concurrency must be a whole number from 1, found {concurrency!r}"
+            )
         body = self._body(step)
         return self._add(Foreach(id=body.id, body=body, concurrency=concurrency), ANYTHING)
 
@@ -197,7 +209,9 @@ class Workflow(Generic[In, Out]):
         seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
         return self._add(Sleep(id=place, seconds=seconds), self._last)
 
-    def sleep_until(self, when: datetime | Callable[[Scope], Any], /, *, id: str | None = None) -> Workflow[In, Out]:
+    def sleep_until(
+        self, when: datetime | Callable[[Scope], Any], /, *, id: str | None = None
+    ) -> Workflow[In, Out]:
         """Wait until an aware datetime, or what a function of the scope gives; the value passes through."""
         place = self._place("sleep", id)
         if callable(when):
@@ -299,7 +313,7 @@ class Workflow(Generic[In, Out]):
         It goes to the one live app that the workflow is registered with, else it lives in memory. Raises `AmbiguousApp`.
         """
         if Workflow.open_run is None:
-            from .. import app  # noqa: F401, PLC0415  importing it fills the hook
+            from .. import app  # noqa: F401  importing it fills the hook
 
         assert Workflow.open_run is not None
         run: Run[Out] = await Workflow.open_run(self, run_id, resource_id=resource_id)
@@ -312,7 +326,7 @@ class Workflow(Generic[In, Out]):
 
     # ------------------------------------------------------------------ private
 
-    def _add(self, node: Node, last: Schema) -> Any:
+    def _add(self, node: Node, last: Schema) -> Workflow[In, Any]:
         self._nodes.append(node)
         self._used += [(place, self.members.get(place)) for place in _ids(node)]
         self._graph = None
@@ -329,7 +343,9 @@ class Workflow(Generic[In, Out]):
         self.members[body.id] = step
         return body
 
-    def _loop(self, step: Any, condition: Callable[[Scope], Any], given: str | None, *, until: bool) -> Any:
+    def _loop(
+        self, step: Any, condition: Callable[[Scope], Any], given: str | None, *, until: bool
+    ) -> Workflow[In, Any]:
         body = self._body(step)
         name = self._functions.add(condition, given)
         return self._add(Loop(id=body.id, body=body, condition=name, until=until), _output(step))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
 from ..history.event import Entry, Suspension, SuspensionState
-from ..history.snapshot import RunStatus
+from ..history.record import RunStatus
 from ..model.graph import Graph
 from ..model.values import Json
 
@@ -70,9 +70,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Who wants the lease. It is given where there is none, it has run out at `now`, or it has the epoch `dead`,
+    """Who wants the lease.
 
-    whose owner the claimer has found to be gone.
+    It is given where there is none, where it has run out at `now`, or where it has the epoch `dead`, whose owner the
+    claimer has found to be gone.
     """
 
     owner: str

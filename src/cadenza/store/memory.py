@@ -7,12 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ..errors import RunConflict, RunNotFound, StoreClosed
+from ..errors import RunConflict, RunNotFound
 from ..history.event import Entry, Suspension
-from ..history.snapshot import ENDED
+from ..history.record import ENDED
 from ..model.graph import Graph
 from .base import (
-    Accepted, AnswerOutcome, Answering, Claim, Lease, Page, Presence, Receipt, Refused, RunQuery, RunRow, Stored, Write,
+    Accepted,
+    Answering,
+    AnswerOutcome,
+    Claim,
+    Lease,
+    Page,
+    Presence,
+    Receipt,
+    Refused,
+    RunQuery,
+    RunRow,
+    Stored,
+    Write,
 )
 
 
@@ -33,9 +45,18 @@ class _Run:
     taken: set[str] = field(default_factory=set)
 
     def as_row(self) -> RunRow:
-        return replace(self.row, status=self.status, seq=self.seq, fingerprint=self.fingerprint, wake_at=self.wake_at,
-            updated_at=self.updated_at or self.row.updated_at, lease=self.lease, epoch=self.epoch, signals=self.signals,
-            cancel_requested=self.cancel_requested)
+        return replace(
+            self.row,
+            status=self.status,
+            seq=self.seq,
+            fingerprint=self.fingerprint,
+            wake_at=self.wake_at,
+            updated_at=self.updated_at or self.row.updated_at,
+            lease=self.lease,
+            epoch=self.epoch,
+            signals=self.signals,
+            cancel_requested=self.cancel_requested,
+        )
 
 
 class MemoryStore:
@@ -60,7 +81,13 @@ class MemoryStore:
 
     async def load(self, run_id: str) -> Stored | None:
         run = self._runs.get(run_id)
-        return None if run is None else Stored(run=run.as_row(), entries=list(run.entries), suspensions=list(run.suspensions.values()))
+        return (
+            None
+            if run is None
+            else Stored(
+                run=run.as_row(), entries=list(run.entries), suspensions=list(run.suspensions.values())
+            )
+        )
 
     async def row(self, run_id: str) -> RunRow | None:
         run = self._runs.get(run_id)
@@ -101,7 +128,12 @@ class MemoryStore:
         run.entries.extend(write.entries)
         run.seq += len(write.entries)
         head = write.head
-        run.status, run.fingerprint, run.wake_at, run.updated_at = head.status, head.fingerprint, head.wake_at, write.at
+        run.status, run.fingerprint, run.wake_at, run.updated_at = (
+            head.status,
+            head.fingerprint,
+            head.wake_at,
+            write.at,
+        )
         if write.graph is not None:
             self._graphs[write.graph.fingerprint] = write.graph
         for row in write.opened:
@@ -117,7 +149,9 @@ class MemoryStore:
             run.lease = None
         if write.run_id in self._waiting:
             self._waiting.pop(write.run_id).set()
-        return Receipt(epoch=run.epoch, signals=run.signals, cancel_requested=run.cancel_requested, released=released)
+        return Receipt(
+            epoch=run.epoch, signals=run.signals, cancel_requested=run.cancel_requested, released=released
+        )
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
         run = self._runs.get(run_id)
@@ -138,14 +172,28 @@ class MemoryStore:
         run = self._runs.get(answering.run_id)
         if run is None:
             raise RunNotFound(answering.run_id)
-        rows = [run.suspensions[r.suspension_id] for r in answering.replies if r.suspension_id in run.suspensions]
+        rows = [
+            run.suspensions[r.suspension_id] for r in answering.replies if r.suspension_id in run.suspensions
+        ]
         if len(rows) < len(answering.replies) or any(r.state != "open" for r in rows):
             return Refused(rows=[r for r in rows if r.state != "open"])
         for row, reply in zip(rows, answering.replies, strict=True):
-            run.suspensions[row.id] = replace(row, state="answered", answer=reply.data, actor=answering.actor,
-                run_count=answering.run_count, context=answering.context, closed_at=answering.at)
+            run.suspensions[row.id] = replace(
+                row,
+                state="answered",
+                answer=reply.data,
+                actor=answering.actor,
+                run_count=answering.run_count,
+                context=answering.context,
+                closed_at=answering.at,
+            )
         write = answering.write
-        if write is not None and run.seq == write.expect and write.claim is not None and self._take(run, write.claim):
+        if (
+            write is not None
+            and run.seq == write.expect
+            and write.claim is not None
+            and self._take(run, write.claim)
+        ):
             return Accepted(receipt=self._write(run, write))
         run.signals += 1
         run.updated_at = answering.at
@@ -165,9 +213,14 @@ class MemoryStore:
 
     async def find(self, query: RunQuery) -> Page:
         rows = [r.as_row() for r in reversed(self._runs.values())]
-        rows = [r for r in rows if (query.workflow is None or r.workflow == query.workflow) and (query.status is None or r.status in query.status)
-            and (query.resource is None or r.resource == query.resource)]
-        return Page(runs=rows[query.offset:][:query.limit], total=len(rows))
+        rows = [
+            r
+            for r in rows
+            if (query.workflow is None or r.workflow == query.workflow)
+            and (query.status is None or r.status in query.status)
+            and (query.resource is None or r.resource == query.resource)
+        ]
+        return Page(runs=rows[query.offset :][: query.limit], total=len(rows))
 
     async def delete(self, run_id: str) -> bool:
         return self._runs.pop(run_id, None) is not None

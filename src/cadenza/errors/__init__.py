@@ -1,0 +1,157 @@
+"""Every error that Cadenza raises.
+
+CadenzaError
+├── DefinitionError            a workflow or step that cannot work
+│   ├── InvalidId  DuplicateStep  EmptyWorkflow  UncommittedWorkflow
+│   └── IncompatibleTypes  AmbiguousCode  InvalidReference
+├── AppError                   the program around the runs
+│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed
+├── RunError                   a run that is not in the state that was asked for
+│   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive
+│   └── RunHeld  RunConflict
+├── ResumeError                a resume that names the wrong thing
+│   ├── StepNotSuspended  AmbiguousStep  UnknownLabel  ConflictingTarget  InvalidIndex
+│   └── SuspensionNotFound  AlreadyAnswered  SuspensionExpired  SuspensionCanceled  SuspensionSuperseded
+├── TimeTravelError
+│   └── TimeTravelNoStep  TimeTravelTarget
+├── InvalidData                data that breaks its schema; `issues` says where and why
+│   ├── InvalidInput  InvalidState  InvalidContext  InvalidResumeData
+│   └── InvalidStepInput  InvalidStepOutput  InvalidSuspendData  InvalidStateData  ValueNotKept
+├── StepError                  misuse inside a step: it fails the step
+│   └── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
+└── StoreError
+    └── StoreClosed  StoreTooNew
+
+Each class builds its message from its arguments and keeps them as attributes. `code` is stable: the HTTP face, the
+command line and `result.error.code` use it.
+"""
+
+from __future__ import annotations
+
+from .base import (
+    CadenzaError,
+    NonRetryableError,
+)
+from .data import (
+    ContextClosed,
+    DuplicateKey,
+    InvalidContext,
+    InvalidData,
+    InvalidInput,
+    InvalidMapPath,
+    InvalidResumeData,
+    InvalidState,
+    InvalidStateData,
+    InvalidStepInput,
+    InvalidStepOutput,
+    InvalidSuspendData,
+    Issue,
+    StepError,
+    StepNotFound,
+    StoreClosed,
+    StoreError,
+    StoreTooNew,
+    ValueNotKept,
+)
+from .definitions import (
+    AmbiguousApp,
+    AmbiguousCode,
+    AppClosed,
+    AppError,
+    DefinitionError,
+    DuplicateStep,
+    DuplicateWorkflow,
+    EmptyWorkflow,
+    IncompatibleTypes,
+    InvalidId,
+    InvalidReference,
+    UncommittedWorkflow,
+    UnknownWorkflow,
+)
+from .resuming import (
+    AlreadyAnswered,
+    AmbiguousStep,
+    ConflictingTarget,
+    InvalidIndex,
+    ResumeError,
+    StepNotSuspended,
+    SuspensionCanceled,
+    SuspensionError,
+    SuspensionExpired,
+    SuspensionNotFound,
+    SuspensionSuperseded,
+    TimeTravelError,
+    TimeTravelNoStep,
+    TimeTravelTarget,
+    UnknownLabel,
+)
+from .runs import (
+    RunAlive,
+    RunAlreadyStarted,
+    RunConflict,
+    RunError,
+    RunHeld,
+    RunNotActive,
+    RunNotFound,
+    RunNotSuspended,
+)
+
+__all__ = [
+    "AlreadyAnswered",
+    "AmbiguousApp",
+    "AmbiguousCode",
+    "AmbiguousStep",
+    "AppClosed",
+    "AppError",
+    "CadenzaError",
+    "ConflictingTarget",
+    "ContextClosed",
+    "DefinitionError",
+    "DuplicateKey",
+    "DuplicateStep",
+    "DuplicateWorkflow",
+    "EmptyWorkflow",
+    "IncompatibleTypes",
+    "InvalidContext",
+    "InvalidData",
+    "InvalidId",
+    "InvalidIndex",
+    "InvalidInput",
+    "InvalidMapPath",
+    "InvalidReference",
+    "InvalidResumeData",
+    "InvalidState",
+    "InvalidStateData",
+    "InvalidStepInput",
+    "InvalidStepOutput",
+    "InvalidSuspendData",
+    "Issue",
+    "NonRetryableError",
+    "ResumeError",
+    "RunAlive",
+    "RunAlreadyStarted",
+    "RunConflict",
+    "RunError",
+    "RunHeld",
+    "RunNotActive",
+    "RunNotFound",
+    "RunNotSuspended",
+    "StepError",
+    "StepNotFound",
+    "StepNotSuspended",
+    "StoreClosed",
+    "StoreError",
+    "StoreTooNew",
+    "SuspensionCanceled",
+    "SuspensionError",
+    "SuspensionExpired",
+    "SuspensionNotFound",
+    "SuspensionSuperseded",
+    "TimeTravelError",
+    "TimeTravelNoStep",
+    "TimeTravelTarget",
+    "UncommittedWorkflow",
+    "UnknownLabel",
+    "UnknownWorkflow",
+    "ValueNotKept",
+]

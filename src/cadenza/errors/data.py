@@ -1,0 +1,145 @@
+"""Data that breaks its schema, misuse inside a step, and the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .base import CadenzaError, listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One thing that is wrong with a value. `path` is dotted, "" for the value itself: "lines.0.amount"."""
+
+    path: str
+    message: str
+
+
+class InvalidData(CadenzaError):
+    """Data that breaks its schema. `issues` lists where and why."""
+
+    what: ClassVar[str] = "data"
+
+    def __init__(self, where: str, issues: Sequence[Issue]) -> None:
+        self.where, self.issues = where, list(issues)
+        lines = "".join(f"\n- {i.path or '(the value itself)'}: {i.message}" for i in self.issues)
+        super().__init__(f"invalid {self.what} for {where}:{lines}")
+
+    @property
+    def paths(self) -> list[str]:
+        """The dotted paths of the offending values, sorted."""
+        return sorted({issue.path for issue in self.issues})
+
+
+class InvalidInput(InvalidData):
+    """The input of a run; the run stays pending."""
+
+    what = "input"
+
+
+class InvalidState(InvalidData):
+    """The initial state of a run; the run stays pending."""
+
+    what = "initial state"
+
+
+class InvalidContext(InvalidData):
+    """A runtime context with values that cannot be kept and were not declared secret."""
+
+    what = "runtime context"
+
+
+class InvalidResumeData(InvalidData):
+    """The answer; the run stays suspended."""
+
+    what = "resume data"
+
+
+class InvalidStepInput(InvalidData):
+    """What the step before gave does not fit this step; fails the step, without retries."""
+
+    what = "step input"
+
+
+class InvalidStepOutput(InvalidData):
+    """The step's output breaks its type, where `validate_outputs` is on; fails the step."""
+
+    what = "step output"
+
+
+class InvalidSuspendData(InvalidData):
+    """The payload given to `suspend`; fails the step."""
+
+    what = "suspend payload"
+
+
+class InvalidStateData(InvalidData):
+    """What was given to `set_state`; fails the step."""
+
+    what = "state"
+
+
+class ValueNotKept(InvalidData):
+    """A value that JSON cannot hold (NaN, a non-string key, an object of unknown type, ...)."""
+
+    what = "value, it cannot be kept as JSON,"
+
+
+class StepError(CadenzaError):
+    """Misuse of the context inside a step; fails the step."""
+
+
+class DuplicateKey(StepError):
+    """The same key twice in one execution of a step."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        self.kind, self.key = kind, key
+        super().__init__(
+            f"ctx.{kind} was called twice with the key {key!r} in one execution; give each its own key="
+        )
+
+
+class InvalidMapPath(StepError):
+    """A map source that cannot be followed."""
+
+    def __init__(self, path: str, source: str) -> None:
+        self.path, self.source = path, source
+        super().__init__(f"invalid path {path!r} in {source}: there is no value to look into")
+
+
+class StepNotFound(StepError):
+    """`get_step_result` of a step that the workflow does not have."""
+
+    def __init__(self, step: str, known: Iterable[str]) -> None:
+        self.step, self.known = step, sorted(known)
+        super().__init__(f"this workflow has no step {step!r}; it has: {listed(self.known)}")
+
+
+class ContextClosed(StepError):
+    """A step context that is used after its step has ended."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"ctx.{what} was called after its step had ended; wait for what you start inside a step"
+        )
+
+
+class StoreError(CadenzaError):
+    """Something about the store itself."""
+
+
+class StoreClosed(StoreError):
+    """The store was closed."""
+
+    def __init__(self) -> None:
+        super().__init__("this store is closed")
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer Cadenza."""
+
+    def __init__(self, found: int, known: int) -> None:
+        self.found, self.known = found, known
+        super().__init__(f"the store has schema version {found}, this Cadenza knows {known}; upgrade Cadenza")
