@@ -20,7 +20,7 @@ CadenzaError
 ├── StepError                  misuse inside a step: it fails the step
 │   └── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
 └── StoreError
-    └── StoreClosed  StoreTooNew
+    └── StoreClosed  StoreTooNew  UnknownStore
 
 Each class builds its message from its arguments and keeps them as attributes. `code` is stable: the HTTP face, the
 command line and `result.error.code` use it.
@@ -51,6 +51,7 @@ from .data import (
     StoreClosed,
     StoreError,
     StoreTooNew,
+    UnknownStore,
     ValueNotKept,
 )
 from .definitions import (
@@ -152,6 +153,7 @@ __all__ = [
     "TimeTravelTarget",
     "UncommittedWorkflow",
     "UnknownLabel",
+    "UnknownStore",
     "UnknownWorkflow",
     "ValueNotKept",
 ]

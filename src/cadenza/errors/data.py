@@ -137,6 +137,16 @@ class StoreClosed(StoreError):
         super().__init__("this store is closed")
 
 
+class UnknownStore(StoreError):
+    """A store URL that means nothing here."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        super().__init__(
+            f"{url!r} is no store that is known; these are: memory://, sqlite:///relative.db, sqlite:////absolute.db"
+        )
+
+
 class StoreTooNew(StoreError):
     """The store was written by a newer Cadenza."""
 

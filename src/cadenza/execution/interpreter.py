@@ -1,7 +1,7 @@
 """Walking a graph: the one place that knows what happens next.
 
-Rule 1: everything that decides the order of a run must live here and in `fan.py`. Rule 2: nothing here acts; whatever
-touches the world goes through `Effects`.
+Rule 1: everything that decides the order of a run must live here, in `foreach.py` and in `fan.py`. Rule 2: nothing here
+acts; whatever touches the world goes through `Effects`.
 
 There is no program counter. Each leg walks the graph from the top; what the journal knows is not done again. So first
 run, resume, recovery after a crash, restart, time travel and moving to another engine are one mechanism.
@@ -256,7 +256,8 @@ class Interpreter:
     ) -> End:
         ends: dict[str, End] = {}
         if len(chosen) == 1:
-            ends[chosen[0].id] = await self.body(chosen[0], (*scope, chosen[0].id), flow, token)
+            only = chosen[0]
+            ends[only.id] = await self.body(only, (*scope, only.id), flow, token)
         elif chosen:
             fan = Fan(token, self.journal.commit)
 
@@ -369,9 +370,9 @@ class Interpreter:
             await self._wait(record.wake_at, token)
             if self.effects.canceled:
                 return STOP
-        if not record.ended:
-            return self._end(ev.StepSucceeded(path=path, output=ev.Ref(of="input", path=path)))
-        return self.ended(record)
+        if record.ended:
+            return self.ended(record)
+        return self._end(ev.StepSucceeded(path=path, output=ev.Ref(of="input", path=path)))
 
     async def _wake_time(
         self, node: Sleep | SleepUntil, scope: Path, record: StepRecord

@@ -187,7 +187,8 @@ class Execution:
         """The answer under *key*, as *type_*; where there is none yet, stop here and wait for it."""
         self.open("ask")
         schema = Schema.of(type_)
-        key = getattr(type_, "__name__", str(type_)) if key is None else key
+        if key is None:
+            key = str(getattr(type_, "__name__", type_))
         self.use("ask", key)
         answers = self.call.run.answers.get(self.call.path, {})
         return (

@@ -74,8 +74,8 @@ def suspension_to_json(suspension: ev.Suspension) -> Json:
     }
 
 
-def suspension_from_json(data: Json) -> ev.Suspension:
-    """The suspension that `suspension_to_json` wrote, open."""
+def suspension_from_json(data: Json, **since: Any) -> ev.Suspension:
+    """The suspension that `suspension_to_json` wrote: open, or with the fields *since*."""
     return ev.Suspension(
         id=data["id"],
         run_id=data["run_id"],
@@ -88,6 +88,7 @@ def suspension_from_json(data: Json) -> ev.Suspension:
         answer_type=data["answer_type"],
         deadline=datetime.fromisoformat(data["deadline"]) if data["deadline"] else None,
         on_timeout=data["on_timeout"],
+        **since,
     )
 
 

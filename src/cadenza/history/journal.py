@@ -68,7 +68,7 @@ class Journal:
         batch = self._batch
         batch.entries.append(entry)
         if state is not None:
-            batch.closed += [(id_, state) for id_ in before if id_ not in snapshot.open]
+            batch.closed.extend((id_, state) for id_ in before if id_ not in snapshot.open)
         elif isinstance(event, ev.StepSuspended):
             batch.opened.append(event.suspension)
         elif isinstance(event, ev.StepAnswered):

@@ -29,7 +29,8 @@ class Schema:
         self._schema: Json = None
         self._fields: frozenset[str] | None = None
         if is_typeddict(get_origin(type_) or type_):
-            self._fields = frozenset((get_origin(type_) or type_).__required_keys__)
+            keys: frozenset[str] = getattr(get_origin(type_) or type_, "__required_keys__", frozenset())
+            self._fields = keys
         try:
             self.adapter: TypeAdapter[Any] = TypeAdapter(type_)
         except PydanticSchemaGenerationError as error:

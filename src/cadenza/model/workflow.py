@@ -312,9 +312,7 @@ class Workflow(Generic[In, Out]):
 
         It goes to the one live app that the workflow is registered with, else it lives in memory. Raises `AmbiguousApp`.
         """
-        if Workflow.open_run is None:
-            from .. import app  # noqa: F401  importing it fills the hook
-
+        # `import cadenza` loads app.py, which fills the hook.
         assert Workflow.open_run is not None
         run: Run[Out] = await Workflow.open_run(self, run_id, resource_id=resource_id)
         return run

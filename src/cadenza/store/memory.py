@@ -9,7 +9,7 @@ from datetime import datetime
 
 from ..errors import RunConflict, RunNotFound
 from ..history.event import Entry, Suspension
-from ..history.record import ENDED
+from ..history.record import ENDED, RunStatus
 from ..model.graph import Graph
 from .base import (
     Accepted,
@@ -31,7 +31,7 @@ from .base import (
 @dataclass(slots=True)
 class _Run:
     row: RunRow
-    status: str
+    status: RunStatus
     seq: int = 0
     fingerprint: str | None = None
     wake_at: datetime | None = None
@@ -225,7 +225,7 @@ class MemoryStore:
     async def delete(self, run_id: str) -> bool:
         return self._runs.pop(run_id, None) is not None
 
-    async def wait(self, run_id: str, seen: RunRow, timeout: float) -> None:
+    async def wait(self, run_id: str, seen: RunRow, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
         event = self._waiting.setdefault(run_id, asyncio.Event())
         try:
             async with asyncio.timeout(timeout):

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ..errors import UnknownStore
 from .base import Store
 from .memory import MemoryStore
+from .sqlite import SqliteStore
 
 
-def open_store(store: str | Store | None) -> Store:
-    """The store that *store* names."""
+def open_store(store: str | Path | Store | None) -> Store:
+    """The store that *store* names: nothing or `memory://`, `sqlite:///relative.db`, `sqlite:////absolute.db`, a path.
+
+    Raises `UnknownStore`.
+    """
     if store is None or store == "memory://":
         return MemoryStore()
-    assert not isinstance(store, str)
-    return store
+    if isinstance(store, Path):
+        return SqliteStore(store)
+    if not isinstance(store, str):
+        return store
+    if store.startswith("sqlite:///") and store != "sqlite:///":
+        return SqliteStore(store.removeprefix("sqlite:///"))
+    raise UnknownStore(store)
