@@ -11,6 +11,7 @@ from typing import Any
 from ..clock import Clock
 from ..errors import CadenzaError
 from ..execution.effects import Call, Done, Failed, Outcome, Question
+from ..execution.fan import Dropped
 from ..execution.interpreter import Interpreter
 from ..execution.world import AbortSignal
 from ..history import event as ev
@@ -70,12 +71,15 @@ class Drive:
         self._answers: dict[str, ev.Suspension] = {}
         self._parked: dict[str, asyncio.Future[ev.Suspension | None]] = {}
         self._timers: list[datetime] = []
-        self._pause: asyncio.Future[None] = self.loop.create_future()
         self._pinned = run.fingerprint
         self._released = False
         self._dead = False
         self._gate = asyncio.Lock()
-        self.begun: asyncio.Future[None] = self.loop.create_future()
+        self._interrupt = asyncio.Event()
+        self._resting: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
+        self._begun: asyncio.Future[None] | None = None
+        self._interpreter = Interpreter(graph, self.journal, self)
         self.error: BaseException | None = None
 
     # ------------------------------------------------------------------ taking and giving back
@@ -94,9 +98,23 @@ class Drive:
         """The lease was taken by another call, whose *receipt* this is."""
         self._epoch = receipt.epoch
         self.signals = receipt.signals
-        self.begun.set_result(None)
         if receipt.cancel_requested:
             self.signal.set()
+
+    @property
+    def holding(self) -> bool:
+        """Whether the lease is held now."""
+        return bool(self._epoch) and not self.finished.done()
+
+    async def durable(self) -> None:
+        """Return when what this drive began with is durable, or has failed."""
+        if not self._epoch and not self.finished.done():
+            self._begun = self._begun or self.loop.create_future()
+            await asyncio.shield(self._begun)
+
+    def _tell_begun(self) -> None:
+        if self._begun is not None and not self._begun.done():
+            self._begun.set_result(None)
 
     def first_write(self, claim: Claim) -> Write:
         """What is noted so far, as a write that takes the lease."""
@@ -108,57 +126,71 @@ class Drive:
 
         Raises `RunConflict` where the lease is lost; what was noted is not written then.
         """
-        interpreter = Interpreter(self._graph, self.journal, self)
-        walk = self.loop.create_task(interpreter.walk())
-        walk.add_done_callback(self._stopped)
         try:
-            while not self._released:
-                await self._pause
-                self._pause = self.loop.create_future()
-                if walk.done():
-                    walk.result()
-                if walk.done() or (interpreter.at_rest and not self._woken()):
-                    await self._settle(ended=walk.done())
+            await self._interpreter.walk()
+            await self.journal.commit_by(self._write_last)
+            self._released = True
+        except Dropped:
+            pass
         except BaseException as error:
             self.error = error
+            if self._resting is not None:
+                self._resting.cancel()
             await self._give_up()
             raise
         finally:
-            if not walk.done():
-                walk.cancel()
-                with suppress(asyncio.CancelledError):
-                    await walk
             self.finished.set_result(None)
-            if not self.begun.done():
-                self.begun.set_result(None)
+            self._tell_begun()
+            # Drive, journal and interpreter hold one another: without this each run would wait for the cycle collector.
+            del self._interpreter, self.journal, self._code
 
-    async def _settle(self, *, ended: bool) -> None:
-        """The walk has stopped: make it durable and give the lease back, or take in what came meanwhile and go on."""
-        # Nobody moves while the rest is written: a branch that is woken now waits at the gate, and is dropped with the walk.
-        async with self._gate:
-            if not ended:
+    def at_rest(self) -> None:
+        """No branch moves: settle, once the one that stopped last has said what it waits for."""
+        self.loop.call_soon(self._come_to_rest)
+
+    def _come_to_rest(self) -> None:
+        if self._is_quiet() and not self._gate.locked():
+            self._resting = self.loop.create_task(self._rest())
+
+    def _is_quiet(self) -> bool:
+        return not self.finished.done() and self._interpreter.at_rest and not self._woken()
+
+    async def _rest(self) -> None:
+        """Make the rest durable and give the lease back, or take in what came meanwhile and go on."""
+        try:
+            # Nobody moves while the rest is written: a branch that is woken now waits at the gate.
+            async with self._gate:
+                if not self._is_quiet():
+                    return
                 self.journal.note(ev.RunSuspended(until=min(self._timers, default=None)))
-            receipt = await self.journal.commit_by(self._write_last)
-            if receipt.released or ended:
-                self._released = True
-                return
-            await self.absorb()
-            self.journal.note(ev.RunResumed())
+                receipt = await self.journal.commit_by(self._write_last)
+                self._released = receipt.released
+                if not receipt.released:
+                    await self.absorb()
+                    self.journal.note(ev.RunResumed())
+        except Exception as error:
+            self._failure = error
         self._wake()
 
     def _woken(self) -> bool:
         """Whether a branch has its answer and only waits for its turn."""
         return any(future.done() for future in self._parked.values())
 
+    async def _pass_gate(self) -> None:
+        """Go on from where a branch has waited.
+
+        Raises `Dropped` where the lease was given back meanwhile, or what failed when it should have been.
+        """
+        async with self._gate:
+            if self._failure is not None:
+                raise self._failure
+            if self._released:
+                raise Dropped
+
     async def _write_last(self, batch: Batch) -> Receipt:
         receipt = await self._store.append(self._as_write(batch, release=True))
         self._take_in(receipt, batch)
         return receipt
-
-    async def _pass_gate(self) -> None:
-        async with self._gate:
-            if self._released:
-                await self.loop.create_future()
 
     def abandon(self) -> None:
         """Play the death of the process: nothing more is written, and the lease is not given back."""
@@ -168,10 +200,6 @@ class Drive:
         if self._epoch and not self._released and not self._dead:
             with suppress(CadenzaError):
                 await self._store.release(self.run_id, self._epoch)
-
-    def _stopped(self, _: object) -> None:
-        if not self._pause.done():
-            self._pause.set_result(None)
 
     # ------------------------------------------------------------------ writing
 
@@ -211,8 +239,7 @@ class Drive:
     def _take_in(self, receipt: Receipt, batch: Batch) -> None:
         self._epoch = receipt.epoch
         self.signals = receipt.signals
-        if not self.begun.done():
-            self.begun.set_result(None)
+        self._tell_begun()
         if receipt.cancel_requested and not self.signal.aborted:
             self.stop()
         self._publish(self.run_id, batch.entries)
@@ -234,11 +261,13 @@ class Drive:
                 self._answers[row.id] = row
 
     def _wake(self) -> None:
+        """Let those go on who have what they waited for; all of them, where the walk is over."""
+        over = self._released or self._failure is not None or self.signal.aborted
+        if over:
+            self._interrupt.set()
         for id_, future in self._parked.items():
-            if id_ in self._answers and not future.done():
-                future.set_result(self._answers[id_])
-            elif self.signal.aborted and not future.done():
-                future.set_result(None)
+            if not future.done() and (over or id_ in self._answers):
+                future.set_result(self._answers.get(id_))
 
     async def poke(self) -> None:
         """Somebody has put something in: look at once."""
@@ -311,23 +340,18 @@ class Drive:
 
     async def sleep_until(self, when: datetime) -> None:
         """Return at *when*, or when the run is to stop."""
-        if when <= self.now():
+        if when <= self.now() or self.canceled:
             return
         self._timers.append(when)
         sleeping = self.loop.create_task(self._clock.sleep_until(when))
-        stopping = self.loop.create_task(self.signal.wait())
+        interrupted = self.loop.create_task(self._interrupt.wait())
         try:
-            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sleeping, interrupted}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._timers.remove(when)
             sleeping.cancel()
-            stopping.cancel()
+            interrupted.cancel()
         await self._pass_gate()
-
-    def at_rest(self) -> None:
-        """No branch can go on: let the loop in `go` see it."""
-        # The branch that parked last has yet to say what it waits for; the loop looks after it has.
-        self.loop.call_soon(self._stopped, None)
 
     # ------------------------------------------------------------------ World
 

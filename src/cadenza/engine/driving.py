@@ -167,11 +167,7 @@ class Driving:
         last = 0
         while self._drives:
             await self._clock_pause()
-            drives = [
-                drive
-                for drive in list(self._drives.values())
-                if drive.begun.done() and not drive.finished.done()
-            ]
+            drives = [drive for drive in self._drives.values() if drive.holding]
             for drive in (drives[last:] + drives[:last])[:_LOOKS_AT_ONCE]:
                 row = await self.store.row(drive.run_id)
                 if row is not None and row.signals != drive.signals:
@@ -186,7 +182,7 @@ class Driving:
 
     async def result(self, drive: Drive, *, wait: bool) -> Snapshot:
         if not wait:
-            await asyncio.shield(drive.begun)
+            await drive.durable()
             if drive.error is not None:
                 raise drive.error
             return drive.snapshot

@@ -110,5 +110,5 @@ class Effects(Protocol):
         ...
 
     def at_rest(self) -> None:
-        """No branch can go on."""
+        """No branch moves now. Where a branch waits, `Dropped` may be raised in it from here on."""
         ...

@@ -40,15 +40,19 @@ class Token:
 
 
 class Root:
-    """The observer of the whole run's token."""
+    """The observer of the whole run's token: its motion is the run's."""
 
     def __init__(self, at_rest: Callable[[], None]) -> None:
         self._at_rest = at_rest
 
     def moved(self, token: Token, old: Motion) -> None:
-        """Tell that the run is at rest when it has stopped moving."""
-        if old == "moving" and token.motion != "gone":
+        """Tell that the run has stopped moving."""
+        if token.motion != "moving":
             self._at_rest()
+
+
+class Dropped(BaseException):
+    """The walk is given up where it waits: the run is at rest, and another walk will go on."""
 
 
 class Fan:
@@ -99,7 +103,7 @@ class Fan:
             # Its end is durable while siblings go on, maybe for months; the last one's is written with what follows.
             if self.busy + self._count["waiting"] > 1:
                 await self._commit()
-        except Exception as error:
+        except (Exception, Dropped) as error:
             if not self._over.done():
                 self._over.set_exception(error)
         token.become("gone")

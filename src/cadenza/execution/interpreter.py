@@ -38,8 +38,7 @@ class Interpreter:
         self.journal = journal
         self.effects = effects
         self.run = journal.snapshot
-        self._resting = False
-        self._token = Token(Root(self._rest))
+        self._token = Token(Root(effects.at_rest))
 
     @property
     def at_rest(self) -> bool:
@@ -49,7 +48,7 @@ class Interpreter:
     async def walk(self) -> None:
         """Go on until the run has ended; its end is noted, for the caller to commit.
 
-        Parks for good when the run comes to rest (`Effects.at_rest`): the caller then drops the walk, or wakes it by an answer.
+        Where the run comes to rest (`at_rest`) the effects may drop the walk, by raising `Dropped` where it waits.
         """
         flow = Flow(self.run.input, ev.Ref(of="input", path=ROOT))
         end = await self._workflow(self._graph, ROOT, flow, self._token)
@@ -59,10 +58,6 @@ class Interpreter:
             self.journal.note(ev.RunFailed(error=end.error))
         else:
             self.journal.note(ev.RunSucceeded(result=end.given))
-
-    def _rest(self) -> None:
-        self._resting = True
-        self.effects.at_rest()
 
     # ------------------------------------------------------------------ nodes
 
@@ -165,9 +160,8 @@ class Interpreter:
         if row is None:
             if self.effects.canceled:
                 return False
-            self._resting = False
             token.become("waiting")
-            if not self._resting:
+            if not self.at_rest:
                 # Others are still under way: the question is open to people all the same.
                 await self.journal.commit()
             row = await self.effects.answered(suspension)
@@ -385,9 +379,8 @@ class Interpreter:
     async def _wait(self, until: datetime, token: Token) -> None:
         if until <= self.effects.now() or self.effects.canceled:
             return
-        self._resting = False
         token.become("sleeping")
-        if not self._resting:
+        if not self.at_rest:
             await self.journal.commit()
         await self.effects.sleep_until(until)
         token.become("moving")

@@ -49,10 +49,14 @@ async def invoke(
         raised = error
     finally:
         execution.over = True
+    # An error holds this frame by its traceback, and the frame the error: such a knot would wait for the cycle collector.
+    swallowed = raised is not execution.signal
+    failure = failure_of(raised) if raised is not None and execution.signal is None else None
+    raised = None
     if execution.signal is not None:
-        return _signaled(execution, read, swallowed=raised is not execution.signal)
-    if raised is not None:
-        return Failed(error=failure_of(raised), read=read)
+        return _signaled(execution, read, swallowed=swallowed)
+    if failure is not None:
+        return Failed(error=failure, read=read)
     step = code.step
     try:
         output = step.output.dump(result, step.where)
@@ -113,7 +117,7 @@ def _apply(
 
 
 def _signaled(execution: Execution, read: tuple[Json, ...], *, swallowed: bool) -> Outcome:
-    signal = execution.signal
+    signal, execution.signal = execution.signal, None
     if swallowed:
         warnings.warn(
             f"{execution.where} of run {execution.world.run_id} caught the signal of suspend() or bail() and went on; "

@@ -39,28 +39,38 @@ class World(Protocol):
 class AbortSignal:
     """Set when the run is to stop. Readable from every thread; `wait` is for the event loop."""
 
+    __slots__ = ("_event", "_set", "_thread_event")
+
     def __init__(self) -> None:
-        self._event = asyncio.Event()
-        self._flag = threading.Event()
+        self._set = False
+        # Made when somebody waits: most steps never do, and the two cost more than a small step.
+        self._event: asyncio.Event | None = None
+        self._thread_event: threading.Event | None = None
 
     @property
     def aborted(self) -> bool:
         """Whether the run is to stop."""
-        return self._flag.is_set()
+        return self._set
 
     def is_set(self) -> bool:
         """Whether the run is to stop."""
-        return self._flag.is_set()
+        return self._set
 
     async def wait(self) -> None:
         """Return when the run is to stop."""
-        await self._event.wait()
+        if not self._set:
+            self._event = self._event or asyncio.Event()
+            await self._event.wait()
 
     def wait_in_thread(self, timeout: float | None = None) -> bool:
         """Block until the run is to stop or *timeout* seconds have passed; whether it is to stop."""
-        return self._flag.wait(timeout)
+        event = self._thread_event = self._thread_event or threading.Event()
+        return self._set or event.wait(timeout)
 
     def set(self) -> None:
         """Ask the run to stop. Only on the event loop."""
-        self._flag.set()
-        self._event.set()
+        self._set = True
+        if self._event is not None:
+            self._event.set()
+        if self._thread_event is not None:
+            self._thread_event.set()

@@ -1,4 +1,9 @@
-"""The one thread that writes to a SQLite file in this process: group commit."""
+"""The one place that writes to a SQLite file in this process: group commit.
+
+What is asked for within one turn of the event loop is committed in one transaction. While the disk is quick that happens
+on the loop itself: handing a write to a thread and back costs more than a quick commit. As soon as a commit is slow, or
+another process holds the write lock, the writer thread takes over, and the loop never waits.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +25,20 @@ _T = TypeVar("_T")
 _BATCH = 512
 # How long another process's transaction is waited for, in seconds: its commits take milliseconds.
 _BUSY = 30.0
+# A commit that takes longer than this, in seconds, is not for the event loop; and for how long none is tried there then.
+_QUICK = 0.003
+_CAUTION = 1.0
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, *, busy: float = _BUSY) -> sqlite3.Connection:
     """A connection in WAL mode that syncs on each commit; transactions are begun by hand."""
     db = sqlite3.connect(
         path, timeout=_BUSY, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
+    if busy != _BUSY:
+        db.execute(f"pragma busy_timeout = {int(busy * 1000)}")
     return db
 
 
@@ -49,11 +60,16 @@ class _Job:
 
 
 class Writer:
-    """Runs operations in order, as many as have queued up in one transaction."""
+    """Runs operations in order, as many as have come together in one transaction."""
 
     def __init__(self, path: Path) -> None:
-        self._db = connect(path)
-        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._here = connect(path, busy=0)
+        self._there = connect(path)
+        self._home = asyncio.get_running_loop()
+        self._pending: list[_Job] = []
+        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        self._handed = 0
+        self._careful_until = 0.0
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name=f"cadenza writer {path.name}", daemon=True)
         self._thread.start()
@@ -64,76 +80,120 @@ class Writer:
             raise StoreClosed
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_T] = loop.create_future()
-        self._queue.put(_Job(work, future, loop))
+        job = _Job(work, future, loop)
+        if loop is not self._home:
+            self._hand_over([job])
+        else:
+            self._pending.append(job)
+            if len(self._pending) == 1:
+                loop.call_soon(self._flush)
         return await future
 
     def close(self) -> None:
-        """Finish what has queued up. Blocks."""
+        """Finish what has been asked for. Blocks."""
         if not self._closed:
             self._closed = True
+            self._flush()
             self._queue.put(None)
             self._thread.join()
+            self._here.close()
+            self._there.close()
+
+    # ------------------------------------------------------------------ on the loop
+
+    def _flush(self) -> None:
+        while self._pending:
+            batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
+            # The order of what one caller asks for is kept: nothing overtakes what the thread still has.
+            if self._handed or time.monotonic() < self._careful_until or not self._begin():
+                self._hand_over(batch)
+                continue
+            if _commit(self._here, batch) > _QUICK:
+                self._careful_until = time.monotonic() + _CAUTION
+            _settle(batch)
+
+    def _begin(self) -> bool:
+        try:
+            self._here.execute("begin immediate")
+        except sqlite3.OperationalError:  # another process, or the thread, is writing
+            return False
+        return True
+
+    def _hand_over(self, batch: list[_Job]) -> None:
+        self._handed += 1
+        self._queue.put(batch)
+
+    # ------------------------------------------------------------------ in the thread
 
     def _serve(self) -> None:
         last = False
         while not last:
-            jobs: list[_Job | None] = [self._queue.get()]
-            while len(jobs) < _BATCH:
+            parts = [self._queue.get()]
+            while sum(len(part) for part in parts if part) < _BATCH:
                 try:
-                    jobs.append(self._queue.get_nowait())
+                    parts.append(self._queue.get_nowait())
                 except queue.Empty:
                     break
-            last = None in jobs
-            batch = [job for job in jobs if job is not None]
+            last = None in parts
+            batch = [job for part in parts if part is not None for job in part]
             if batch:
-                self._commit(batch)
-                _tell(batch)
-        self._db.close()
-
-    def _commit(self, batch: list[_Job]) -> None:
-        db = self._db
-        try:
-            db.execute("begin immediate")
-            if len(batch) == 1:
-                self._alone(batch[0])
-                return
-            for job in batch:
-                db.execute("savepoint job")
                 try:
-                    job.result = job.work(db)
-                except Exception as error:  # it is the caller's: handed over, after its savepoint is undone
-                    job.error = error
-                    db.execute("rollback to job")
-                db.execute("release job")
-            db.execute("commit")
-        except sqlite3.Error as error:
-            # Nothing of the batch is durable: everybody has to hear.
+                    self._there.execute("begin immediate")
+                    _commit(self._there, batch)
+                except sqlite3.Error as error:
+                    for job in batch:
+                        job.error = job.error or error
+                self._tell(batch, sum(part is not None for part in parts))
+
+    def _tell(self, batch: list[_Job], parts: int) -> None:
+        """Wake everybody of a batch: once per event loop, since each wake-up costs as much as a write."""
+        self._handed -= parts
+        loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        for job in batch:
+            loops.setdefault(job.loop, []).append(job)
+        for loop, jobs in loops.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_settle, jobs)
+
+
+def _commit(db: sqlite3.Connection, batch: list[_Job]) -> float:
+    """Run *batch* in the transaction that was begun, and end it; how long the commit took, in seconds."""
+    try:
+        if len(batch) == 1:
+            # A lone operation needs no savepoint: the transaction is one.
+            try:
+                batch[0].result = batch[0].work(db)
+            except Exception as error:
+                batch[0].error = error
+                _roll_back(db)
+                return 0.0
+        else:
             for job in batch:
-                job.error = job.error or error
-            self._roll_back()
-
-    def _alone(self, job: _Job) -> None:
-        try:
-            job.result = job.work(self._db)
-        except Exception as error:
-            job.error = error
-            self._roll_back()
-            return
-        self._db.execute("commit")
-
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("rollback")
+                _savepoint(db, job)
+        begun = time.monotonic()
+        db.execute("commit")
+        return time.monotonic() - begun
+    except sqlite3.Error as error:
+        # Nothing of the batch is durable: everybody has to hear.
+        for job in batch:
+            job.error = job.error or error
+        _roll_back(db)
+        return 0.0
 
 
-def _tell(batch: list[_Job]) -> None:
-    """Wake everybody of a batch: once per event loop, since each wake-up costs as much as a write."""
-    loops: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
-    for job in batch:
-        loops.setdefault(job.loop, []).append(job)
-    for loop, jobs in loops.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_settle, jobs)
+def _savepoint(db: sqlite3.Connection, job: _Job) -> None:
+    db.execute("savepoint job")
+    try:
+        job.result = job.work(db)
+    except Exception as error:  # the caller's: handed over, after its savepoint is undone
+        job.error = error
+        db.execute("rollback to job")
+    db.execute("release job")
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:
+        db.execute("rollback")
 
 
 def _settle(jobs: list[_Job]) -> None:
