@@ -9,7 +9,7 @@ from ..model.graph import Foreach
 from ..model.path import Path, within
 from ..model.values import Json
 from .end import STOP, Bail, End, Fail, Flow, worst
-from .fan import Fan, Token
+from .fan import Fan, Motion, Token
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -31,6 +31,8 @@ class Items:
         self._fan = Fan(token, walk.journal.commit)
         self._next = 0
         self._blocked = False
+        # Items that an earlier leg left waiting: their walks only have to find their way back to where they wait.
+        self._asleep: set[int] = set()
 
     async def run(self) -> list[End]:
         """The ends of all items that were begun, in their order."""
@@ -63,14 +65,27 @@ class Items:
             if record.ended:
                 self._ends[item] = self._walk.ended(record)
             else:
+                if self._waits((*self._path, item)):
+                    self._asleep.add(item)
                 self._begin(item, parked=item in parked)
         self._fan.broken = any(isinstance(end, Fail | Bail) for end in self._ends.values())
+
+    def _waits(self, path: Path) -> bool:
+        """Whether everything that is under way in the item at *path* waits for people."""
+        run = self._walk.run
+        known = self._walk.effects.known_answer
+        waiting = [s.path for s in run.open.values() if within(s.path, path) and known(s) is None]
+        return bool(waiting) and not any(
+            record.status == "running" and not any(within(place, record.path) for place in waiting)
+            for record in run.records.values()
+            if within(record.path, path)
+        )
 
     def _fill(self, leaving: int) -> None:
         """Begin items while there is room; *leaving* of those that move are about to be gone."""
         while (
             self._next < len(self._items)
-            and self._fan.busy - leaving < self._node.concurrency
+            and self._fan.busy - len(self._asleep) - leaving < self._node.concurrency
             and not (self._blocked or self._fan.broken or self._walk.effects.canceled)
         ):
             self._next += 1
@@ -86,15 +101,18 @@ class Items:
         end = self._ends[token.index] = await self._walk.body(
             self._node.body, path, Flow(self._items[token.index], given), own
         )
+        self._asleep.discard(token.index)
         if isinstance(end, Fail | Bail):
             self._fan.broken = True
         if token.parked:
             self._blocked = False
         self._fill(1)
 
-    def parked(self) -> None:
-        """An item waits for people."""
-        self._blocked = True
+    def moved(self, item: int, motion: Motion) -> None:
+        """An item moves, sleeps, or waits for people."""
+        if motion == "waiting":
+            self._blocked = True
+        self._asleep.discard(item)
 
 
 class _Watch:
@@ -104,7 +122,6 @@ class _Watch:
         self._items = items
         self._token = token
 
-    def moved(self, token: Token, old: str) -> None:
-        if token.motion == "waiting":
-            self._items.parked()
+    def moved(self, token: Token, old: Motion) -> None:
+        self._items.moved(self._token.index, token.motion)
         self._token.become(token.motion)

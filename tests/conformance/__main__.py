@@ -1,0 +1,39 @@
+"""python -m tests.conformance CORPUS_DIR OUT_DIR [--store memory|sqlite|postgres] [--engine local|temporal]."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from .runner import run_corpus
+
+
+def main() -> int:
+    """Play a corpus and write its records."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance")
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--store", choices=["memory", "sqlite", "postgres"], default="memory")
+    parser.add_argument("--engine", choices=["local", "temporal"], default="local")
+    given = parser.parse_args()
+    for name, built in ((given.store, {"memory", "sqlite"}), (given.engine, {"local"})):
+        if name not in built:
+            print(f"{name} is not built yet; there are: {', '.join(sorted(built))}", file=sys.stderr)
+            return 2
+    if not (given.corpus / "scenarios").is_dir():
+        print(f"{given.corpus} holds no folder scenarios", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        groups = asyncio.run(run_corpus(given.corpus, given.store, Path(folder)))
+    given.out.mkdir(parents=True, exist_ok=True)
+    for name, records in groups.items():
+        (given.out / f"{name}.json").write_text(json.dumps(records, ensure_ascii=False), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

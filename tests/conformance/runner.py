@@ -1,0 +1,272 @@
+"""Plays scenarios: SCENARIO.md, section 4."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cadenza import Cadenza, Run
+from cadenza.store.base import Store
+from cadenza.store.memory import MemoryStore
+from cadenza.store.sqlite import SqliteStore
+from cadenza.testing import kill
+
+from . import tell
+from .language import Thrown
+from .workflows import Builder, Watch
+
+# What an action may take, in seconds; and how long a crashed one is left before it counts as dead.
+_LONGEST = 10
+_DYING = 0.03
+_AT_ONCE = 8
+
+
+class Scenario:
+    """One scenario on one store. A new process is a new app, with workflows built anew, on the same data."""
+
+    def __init__(self, spec: dict[str, Any], open_store: Callable[[], Store]) -> None:
+        self.spec = spec
+        self.watch = Watch()
+        self._open_store = open_store
+        self._apps: list[Cadenza] = []
+        self._dead: set[int] = set()
+        self._runs: dict[str, Run[Any]] = {}
+        self.app: Cadenza | None = None
+        self.builder = Builder(self.watch)
+        self.broken: Exception | None = None
+
+    def boot(self) -> None:
+        """Begin a process."""
+        self._runs.clear()
+        self.watch.crashed = asyncio.Event()
+        self.app, self.builder = self._new_app()
+
+    def _new_app(self) -> tuple[Cadenza | None, Builder]:
+        builder = Builder(self.watch)
+        try:
+            workflow = builder.build(self.spec["workflow"])
+            app = Cadenza(store=self._open_store(), workflows=[workflow], worker=False)
+        except Exception as error:
+            self.broken = error
+            return None, builder
+        self._apps.append(app)
+        return app, builder
+
+    async def play(self) -> list[dict[str, Any]]:
+        """All records of the script."""
+        self.boot()
+        records = []
+        try:
+            for action in self.spec["script"]:
+                self.watch.begun.clear()
+                record = await self._act(action)
+                records.append(record | self._exec(action))
+        finally:
+            for app in self._apps:
+                if id(app) not in self._dead:
+                    await app.close()
+        if "inflight" in self.spec.get("observe", ()):
+            records.append({"inflight": dict(self.watch.peaks)})
+        return records
+
+    def _exec(self, action: dict[str, Any]) -> dict[str, Any]:
+        begun = list(self.watch.begun)
+        if not begun:
+            return {}
+        if "counts" in self.spec.get("observe", ()):
+            paths = [entry.rpartition(":")[0] for entry in begun]
+            return {"exec": {path: paths.count(path) for path in sorted(set(paths))}}
+        if tell.is_parallel(self.spec["workflow"]) or action["do"] == "resume_concurrently":
+            begun.sort()
+        return {"exec": begun}
+
+    async def _act(self, action: dict[str, Any]) -> dict[str, Any]:
+        do = action["do"]
+        record: dict[str, Any] = {"do": do}
+        if do == "new_process":
+            await self._end_process()
+            self.boot()
+            return record
+        if self.broken is not None:
+            return record | {"throws": tell.thrown(self.broken)}
+        acting = asyncio.ensure_future(getattr(self, f"_{do}")(action))
+        dying = asyncio.ensure_future(self.watch.crashed.wait())
+        try:
+            async with asyncio.timeout(_LONGEST):
+                await asyncio.wait({acting, dying}, return_when=asyncio.FIRST_COMPLETED)
+                if not acting.done():
+                    await asyncio.sleep(_DYING)  # noqa: TID251  the format says how long
+                    self._kill()
+                    return record | {"crashed": True}
+                return record | await acting
+        except Exception as error:
+            return record | {"throws": tell.thrown(error)}
+        finally:
+            acting.cancel()
+            dying.cancel()
+            await asyncio.gather(acting, dying, return_exceptions=True)
+
+    def _kill(self) -> None:
+        for app in self._apps:
+            if id(app) not in self._dead:
+                kill(app)
+                self._dead.add(id(app))
+
+    async def _end_process(self) -> None:
+        for app in self._apps:
+            if id(app) not in self._dead:
+                await app.engine.close()
+                self._dead.add(id(app))
+                if not isinstance(app.store, MemoryStore):
+                    await app.store.close()
+
+    # ------------------------------------------------------------------ actions
+
+    def _id(self, action: dict[str, Any]) -> str:
+        return f"run-{self.spec['id']}-{action.get('run', 'r')}"
+
+    async def _make(self, action: dict[str, Any]) -> Run[Any]:
+        assert self.app is not None
+        run_id = self._id(action)
+        if run_id not in self._runs:
+            self._runs[run_id] = await self.app.workflow("wf").create_run(run_id)
+        return self._using(self._runs[run_id])
+
+    async def _find(self, action: dict[str, Any], app: Cadenza | None = None) -> Run[Any]:
+        run_id = self._id(action)
+        if app is not None:
+            return self._using(await app.get_run(run_id))
+        if run_id not in self._runs:
+            assert self.app is not None
+            self._runs[run_id] = await self.app.get_run(run_id)
+        return self._using(self._runs[run_id])
+
+    def _using(self, run: Run[Any]) -> Run[Any]:
+        self.watch.cancel = run.cancel
+        return run
+
+    async def _create_run(self, action: dict[str, Any]) -> dict[str, Any]:
+        await self._make(action)
+        return {}
+
+    async def _start(self, action: dict[str, Any]) -> dict[str, Any]:
+        run = await self._make(action)
+        arguments = {"input_data": action.get("input"), "initial_state": action.get("state")}
+        return await self._call(action, run.start, run.stream, arguments)
+
+    async def _resume(self, action: dict[str, Any]) -> dict[str, Any]:
+        run = await self._find(action)
+        return await self._call(action, run.resume, run.resume_stream, self._resuming(action, self.builder))
+
+    def _resuming(self, action: dict[str, Any], builder: Builder) -> dict[str, Any]:
+        arguments = {"resume_data": action.get("data")}
+        if "step" in action:
+            arguments["step"] = self._step(action, builder)
+        if "label" in action:
+            arguments["label"] = action["label"]
+        if "index" in action:
+            arguments["for_each_index"] = action["index"]
+        return arguments
+
+    def _step(self, action: dict[str, Any], builder: Builder) -> Any:
+        step = action["step"]
+        if action.get("stepForm") != "object":
+            return step
+        parts = step.split(".") if isinstance(step, str) else step
+        found = [builder.steps[tuple(parts[: i + 1])] for i in range(len(parts))]
+        return found[0] if len(found) == 1 else found
+
+    async def _call(self, action: dict[str, Any], plain: Any, stream: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+        arguments |= self._common(action)
+        if not action.get("stream"):
+            return {"outcome": tell.outcome(await plain(**arguments), whole=False)}
+        streaming = stream(**arguments)
+        events = [tell.event(event) async for event in streaming]
+        if tell.is_parallel(self.spec["workflow"]):
+            events.sort()
+        return {"outcome": tell.outcome(await streaming.result(), whole=False), "events": events}
+
+    def _common(self, action: dict[str, Any]) -> dict[str, Any]:
+        options = {"include_state": "includeState", "include_resume_labels": "includeResumeLabels"}
+        return {
+            "runtime_context": action.get("context"),
+            "output_options": {name: True for name, key in options.items() if action.get(key)},
+        }
+
+    async def _resume_concurrently(self, action: dict[str, Any]) -> dict[str, Any]:
+        async def one(call: dict[str, Any], run: Run[Any], builder: Builder) -> dict[str, Any]:
+            if "after" in call:
+                await asyncio.sleep(call["after"] / 1000)  # noqa: TID251  the scenario says so
+            try:
+                result = await run.resume(**self._resuming(call, builder), **self._common(call))
+            except Exception as error:
+                return {"throws": tell.thrown(error)}
+            found = {"status": result.status}
+            return found | ({"result": result.result} if result.status == "success" and result.result is not None else {})
+
+        calls = []
+        for call in action["calls"]:
+            app, builder = self._new_app() if action.get("separate") else (None, self.builder)
+            calls.append(one(call, await self._find(action, app), builder))
+        outcomes = await asyncio.gather(*calls)
+        return {"outcomes": sorted(outcomes, key=lambda o: json.dumps(o, ensure_ascii=False))}
+
+    async def _cancel(self, action: dict[str, Any]) -> dict[str, Any]:
+        await (await self._find(action)).cancel()
+        return {}
+
+    async def _restart(self, action: dict[str, Any]) -> dict[str, Any]:
+        result = await (await self._find(action)).restart(**self._common(action))
+        return {"outcome": tell.outcome(result, whole=False)}
+
+    async def _time_travel(self, action: dict[str, Any]) -> dict[str, Any]:
+        run = await self._make(action)
+        arguments: dict[str, Any] = {}
+        if "step" in action:
+            arguments["step"] = self._step(action, self.builder)
+        names = {"input_data": "input", "resume_data": "data", "initial_state": "state", "context": "steps"}
+        arguments |= {name: action[key] for name, key in names.items() if key in action}
+        if "nestedSteps" in action:
+            arguments["nested_steps_context"] = action["nestedSteps"]
+        result = await run.time_travel(**arguments, **self._common(action))
+        return {"outcome": tell.outcome(result, whole=False)}
+
+    async def _get_run(self, action: dict[str, Any]) -> dict[str, Any]:
+        assert self.app is not None
+        if await self.app.store.row(self._id(action)) is None:
+            return {"found": False}
+        run = await self.app.get_run(self._id(action))
+        return {"run": tell.outcome(await run.get_state(), whole=True)}
+
+    async def _list_runs(self, action: dict[str, Any]) -> dict[str, Any]:
+        assert self.app is not None
+        page = await self.app.list_runs(workflow="wf")
+        return {"runs": {"total": page.total, "statuses": sorted(row.status for row in page.runs)}}
+
+
+def opener(store: str, folder: Path, scenario: str) -> Callable[[], Store]:
+    """What opens the data of *scenario*: each call as a new process would."""
+    if store == "memory":
+        shared = MemoryStore()
+        return lambda: shared
+    return lambda: SqliteStore(folder / f"{scenario}.db")
+
+
+async def run_corpus(corpus: Path, store: str, folder: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """The records of every scenario, by group."""
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(spec: dict[str, Any]) -> list[dict[str, Any]]:
+        async with room:
+            return await Scenario(spec, opener(store, folder, spec["id"])).play()
+
+    groups = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted((corpus / "scenarios").glob("*.json"))}
+    specs = [spec for group in groups.values() for spec in group]
+    records = dict(zip([spec["id"] for spec in specs], await asyncio.gather(*map(one, specs)), strict=True))
+    return {name: {spec["id"]: records[spec["id"]] for spec in group} for name, group in groups.items()}
+
+
+__all__ = ["Scenario", "Thrown", "run_corpus"]

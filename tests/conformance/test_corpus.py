@@ -1,0 +1,57 @@
+"""The whole corpus, on every store that is built, with the corpus's own judge."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .runner import run_corpus
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+async def test_every_scenario_comes_out_as_wanted(store: str, tmp_path: Path) -> None:
+    groups = await run_corpus(CORPUS, store, tmp_path)
+    out = tmp_path / "records"
+    out.mkdir()
+    for name, records in groups.items():
+        (out / f"{name}.json").write_text(json.dumps(records, ensure_ascii=False), "utf-8")
+    judged = subprocess.run(
+        [sys.executable, str(CORPUS / "judge.py"), str(CORPUS), str(out), "--events"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert judged.stdout.splitlines()[-1:] == ["268 of 268 as wanted"], judged.stdout + judged.stderr
+
+
+def test_the_judge_finds_a_wrong_record(tmp_path: Path) -> None:
+    """Hollow-proof: the judge that the test above trusts complains about a changed result."""
+    spec = importlib.util.spec_from_file_location("compare", CORPUS / "compare.py")
+    assert spec is not None and spec.loader is not None
+    compare = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(compare)
+    wanted = json.loads((CORPUS / "expected" / "01-sequential.json").read_text("utf-8"))["seq-01"]["accept"][0]
+    wrong = json.loads(json.dumps(wanted))
+    wrong[0]["outcome"]["status"] = "failed"
+    assert compare.differences(wanted, compare.core(wrong))
+
+
+@pytest.mark.parametrize("option", [["--store", "postgres"], ["--engine", "temporal"]])
+def test_what_is_not_built_yet_is_a_clear_error(option: list[str], tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.conformance", str(CORPUS), str(tmp_path), *option],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CORPUS.parents[2],
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "is not built yet" in ran.stderr
