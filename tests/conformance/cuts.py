@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,6 +20,9 @@ from . import tell
 from .runner import Scenario
 
 _SAID = ("$calls", '"cancel"', '"abort"', '"crash"', '"time_travel"')
+
+# Cuts of one scenario that are played side by side: most of their time is the scenario's own delays.
+_AT_ONCE = 32
 
 Damage = Callable[[MemoryStore], MemoryStore]
 
@@ -63,7 +68,11 @@ def copied(store: MemoryStore) -> MemoryStore:
         setattr(twin, name, copy.copy(getattr(store, name)))
     for run_id, run in twin._runs.items():
         twin._runs[run_id] = replace(
-            run, entries=list(run.entries), suspensions=dict(run.suspensions), taken=set(run.taken), lease=None
+            run,
+            entries=list(run.entries),
+            suspensions=dict(run.suspensions),
+            taken=set(run.taken),
+            lease=None,
         )
     return twin
 
@@ -86,16 +95,23 @@ async def cut(spec: dict[str, Any], report: Report, damage: Damage = lambda stor
         return
     wanted = await _ends(whole)
     report.scenarios += 1
-    for number, (action, store) in enumerate(recorder.cuts):
-        report.cuts += 1
-        rest = Scenario(spec, lambda store=store: damage(store))  # type: ignore[misc]  # bound at once
-        where = f"{spec['id']}, cut {number} in action {action}"
-        try:
-            await _go_on(rest, spec["script"], action, store, where, report)
-            if (found := await _ends(rest)) != wanted:
-                report.complaints.append(f"{where}: wanted {wanted}, found {found}")
-        except (CadenzaError, ValueError, KeyError, AssertionError) as error:
-            report.complaints.append(f"{where}: {type(error).__name__}: {error}")
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(number: int, action: int, store: MemoryStore) -> None:
+        async with room:
+            rest = Scenario(spec, lambda: damage(store))
+            where = f"{spec['id']}, cut {number} in action {action}"
+            try:
+                await _go_on(rest, spec["script"], action, store, where, report)
+                if (found := await _ends(rest)) != wanted:
+                    report.complaints.append(f"{where}: wanted {wanted}, found {found}")
+            except (CadenzaError, ValueError, KeyError, AssertionError) as error:
+                report.complaints.append(f"{where}: {type(error).__name__}: {error}")
+
+    report.cuts += len(recorder.cuts)
+    await asyncio.gather(
+        *(one(number, action, store) for number, (action, store) in enumerate(recorder.cuts))
+    )
 
 
 async def _play(scenario: Scenario, script: list[dict[str, Any]], recorder: Recorder) -> None:
@@ -106,7 +122,12 @@ async def _play(scenario: Scenario, script: list[dict[str, Any]], recorder: Reco
 
 
 async def _go_on(
-    scenario: Scenario, script: list[dict[str, Any]], action: int, store: MemoryStore, where: str, report: Report
+    scenario: Scenario,
+    script: list[dict[str, Any]],
+    action: int,
+    store: MemoryStore,
+    where: str,
+    report: Report,
 ) -> None:
     scenario.boot()
     assert scenario.app is not None
@@ -119,15 +140,22 @@ async def _go_on(
     for run_id, run in store._runs.items():
         if run.status in {"running", "waiting"}:
             await (await scenario.app.get_run(run_id)).restart()
-    again = {path for path in scenario.watch.entered if len(store._runs) == 1 and (next(iter(store._runs)), path) in ended}
+    again = {
+        path
+        for path in scenario.watch.entered
+        if len(store._runs) == 1 and (next(iter(store._runs)), path) in ended
+    }
     pending = any(run.status == "pending" for run in store._runs.values())
-    under_way = script[action]["do"] in {"resume_concurrently"} or (script[action]["do"] == "start" and pending)
+    under_way = script[action]["do"] == "resume_concurrently" or (script[action]["do"] == "start" and pending)
     for left in script[action if under_way else action + 1 :]:
         await scenario._act(left)
-    if len(store._runs) == 1:
-        again |= {path for path in scenario.watch.entered if (next(iter(store._runs)), path) in ended}
+    again: set[Any] = set()
+    if len(store._runs) == 1:  # else a path would not say whose it is
+        again = {path for path in scenario.watch.entered if (next(iter(store._runs)), path) in ended}
     if again:
-        report.complaints.append(f"{where}: entered again although its end was kept: {sorted(map(str, again))}")
+        report.complaints.append(
+            f"{where}: entered again although its end was kept: {sorted(map(str, again))}"
+        )
 
 
 async def _ends(scenario: Scenario) -> dict[str, Any]:
@@ -144,11 +172,10 @@ async def _ends(scenario: Scenario) -> dict[str, Any]:
 
 
 def _compare() -> Any:
-    import importlib.util
-
     path = Path(__file__).parent / "corpus" / "compare.py"
     found = importlib.util.spec_from_file_location("compare", path)
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     return module

@@ -179,7 +179,9 @@ class Scenario:
         found = [builder.steps[tuple(parts[: i + 1])] for i in range(len(parts))]
         return found[0] if len(found) == 1 else found
 
-    async def _call(self, action: dict[str, Any], plain: Any, stream: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    async def _call(
+        self, action: dict[str, Any], plain: Any, stream: Any, arguments: dict[str, Any]
+    ) -> dict[str, Any]:
         arguments |= self._common(action)
         if not action.get("stream"):
             return {"outcome": tell.outcome(await plain(**arguments), whole=False)}
@@ -205,7 +207,9 @@ class Scenario:
             except Exception as error:
                 return {"throws": tell.thrown(error)}
             found = {"status": result.status}
-            return found | ({"result": result.result} if result.status == "success" and result.result is not None else {})
+            return found | (
+                {"result": result.result} if result.status == "success" and result.result is not None else {}
+            )
 
         calls = []
         for call in action["calls"]:
@@ -263,7 +267,10 @@ async def run_corpus(corpus: Path, store: str, folder: Path) -> dict[str, dict[s
         async with room:
             return await Scenario(spec, opener(store, folder, spec["id"])).play()
 
-    groups = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted((corpus / "scenarios").glob("*.json"))}
+    groups = {
+        file.stem: json.loads(file.read_text("utf-8"))
+        for file in sorted((corpus / "scenarios").glob("*.json"))
+    }
     specs = [spec for group in groups.values() for spec in group]
     records = dict(zip([spec["id"] for spec in specs], await asyncio.gather(*map(one, specs)), strict=True))
     return {name: {spec["id"]: records[spec["id"]] for spec in group} for name, group in groups.items()}

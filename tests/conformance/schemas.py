@@ -46,13 +46,18 @@ def _core(schema: dict[str, Any]) -> CoreSchema:
             return core_schema.int_schema(strict=True, **bounds)
         case "number":
             return core_schema.union_schema(
-                [core_schema.int_schema(strict=True, **bounds), core_schema.float_schema(strict=True, **bounds)],
+                [
+                    core_schema.int_schema(strict=True, **bounds),
+                    core_schema.float_schema(strict=True, **bounds),
+                ],
                 mode="left_to_right",
             )
         case "boolean":
             return core_schema.bool_schema(strict=True)
         case "array":
-            return core_schema.list_schema(_core(schema["items"]) if "items" in schema else core_schema.any_schema())
+            return core_schema.list_schema(
+                _core(schema["items"]) if "items" in schema else core_schema.any_schema()
+            )
         case "object":
             return _object(schema)
         case _:
@@ -66,7 +71,9 @@ def _object(schema: dict[str, Any]) -> CoreSchema:
         field: CoreSchema = _core(part)
         if "default" in part:
             field = core_schema.with_default_schema(field, default=part["default"])
-        fields[name] = core_schema.typed_dict_field(field, required=name in required and "default" not in part)
+        fields[name] = core_schema.typed_dict_field(
+            field, required=name in required and "default" not in part
+        )
     extra = schema.get("additionalProperties")
     known = set(fields)
 
@@ -75,7 +82,11 @@ def _object(schema: dict[str, Any]) -> CoreSchema:
             raise PydanticCustomError("unknown_keys", "has keys that are not known")
         return value
 
-    inner: CoreSchema = core_schema.typed_dict_schema(fields, extra_behavior="allow" if extra is True else "ignore", total=False)
+    inner: CoreSchema = core_schema.typed_dict_schema(
+        fields, extra_behavior="allow" if extra is True else "ignore", total=False
+    )
     return core_schema.no_info_before_validator_function(
-        refuse_unknown, inner, serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value)
+        refuse_unknown,
+        inner,
+        serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value),
     )

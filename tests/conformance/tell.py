@@ -79,7 +79,10 @@ def outcome(result: Any, *, whole: bool) -> dict[str, Any]:
 
 def _label(row: Any) -> dict[str, Any]:
     index = next((part for part in row.path if isinstance(part, int)), None)
-    return {"step": ".".join(p for p in row.path if isinstance(p, str)), **({"index": index} if index is not None else {})}
+    return {
+        "step": ".".join(p for p in row.path if isinstance(p, str)),
+        **({"index": index} if index is not None else {}),
+    }
 
 
 def _step(step: Any) -> dict[str, Any]:
@@ -111,7 +114,9 @@ def _text(value: Any) -> str:
 def is_parallel(workflow: dict[str, Any]) -> bool:
     """Whether the order of steps is open: a parallel, a branch or a concurrent foreach anywhere."""
     for entry in workflow["graph"]:
-        if isinstance(entry, dict) and ("parallel" in entry or "branch" in entry or entry.get("concurrency", 1) > 1):
+        if isinstance(entry, dict) and (
+            "parallel" in entry or "branch" in entry or entry.get("concurrency", 1) > 1
+        ):
             return True
     return any(is_parallel(step["workflow"]) for step in workflow["steps"].values() if "workflow" in step)
 

@@ -35,10 +35,13 @@ async def test_every_scenario_comes_out_as_wanted(store: str, tmp_path: Path) ->
 def test_the_judge_finds_a_wrong_record(tmp_path: Path) -> None:
     """Hollow-proof: the judge that the test above trusts complains about a changed result."""
     spec = importlib.util.spec_from_file_location("compare", CORPUS / "compare.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     compare = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(compare)
-    wanted = json.loads((CORPUS / "expected" / "01-sequential.json").read_text("utf-8"))["seq-01"]["accept"][0]
+    wanted = json.loads((CORPUS / "expected" / "01-sequential.json").read_text("utf-8"))["seq-01"]["accept"][
+        0
+    ]
     wrong = json.loads(json.dumps(wanted))
     wrong[0]["outcome"]["status"] = "failed"
     assert compare.differences(wanted, compare.core(wrong))

@@ -84,7 +84,7 @@ class Builder:
             state_schema=type_of(spec.get("state")),
         )
 
-    def _add(self, workflow: Any, entry: Any, number: int, member: Callable[[str], Any]) -> Any:
+    def _add(self, workflow: Any, entry: Any, number: int, member: Callable[[str], Any]) -> Any:  # noqa: C901  a table
         if isinstance(entry, str):
             return workflow.then(member(entry))
         id_ = entry.get("id")
@@ -93,7 +93,10 @@ class Builder:
                 return workflow.parallel([member(name) for name in names])
             case {"branch": branches}:
                 return workflow.branch(
-                    [(_function(cond, f"if_{number}_{i}"), member(name)) for i, (cond, name) in enumerate(branches)]
+                    [
+                        (_function(cond, f"if_{number}_{i}"), member(name))
+                        for i, (cond, name) in enumerate(branches)
+                    ]
                 )
             case {"dowhile": name, "cond": cond}:
                 return workflow.dowhile(member(name), _function(cond, f"while_{number}"))
@@ -108,12 +111,16 @@ class Builder:
             case {"sleep_until": ms}:
                 return workflow.sleep_until(_moment(ms, f"until_{number}"), id=id_)
             case {"map": sources}:
-                return workflow.map({key: _source(s, f"map_{number}_{key}") for key, s in sources.items()}, id=id_)
+                return workflow.map(
+                    {key: _source(s, f"map_{number}_{key}") for key, s in sources.items()}, id=id_
+                )
             case {"map_fn": expr}:
                 return workflow.map(_function(expr, f"map_{number}"), id=id_)
         raise ValueError(f"no such graph entry: {entry}")
 
-    def _function(self, program: list[dict[str, Any]], path: str) -> Callable[[Any, StepContext], Awaitable[Any]]:
+    def _function(
+        self, program: list[dict[str, Any]], path: str
+    ) -> Callable[[Any, StepContext], Awaitable[Any]]:
         watch = self._watch
 
         async def step(value: Any, ctx: StepContext) -> Any:
@@ -128,7 +135,7 @@ class Builder:
 
 
 async def _roots(value: Any, ctx: StepContext, calls: int) -> dict[str, Any]:
-    workflow = ctx._execution.code.workflow  # noqa: SLF001  every step may be named, also those of no place
+    workflow = ctx._execution.code.workflow
     results = {id_: await ctx.get_step_result(id_) for id_ in workflow.graph.places}
     return {
         "input": value,
@@ -143,9 +150,13 @@ async def _roots(value: Any, ctx: StepContext, calls: int) -> dict[str, Any]:
     }
 
 
-async def _run(program: list[dict[str, Any]], roots: dict[str, Any], ctx: StepContext, watch: Watch) -> Any:
+async def _run(  # noqa: C901  a table
+    program: list[dict[str, Any]], roots: dict[str, Any], ctx: StepContext, watch: Watch
+) -> Any:
     for op in program:
-        if ("when" in op and not is_true(op["when"], roots)) or ("unless" in op and is_true(op["unless"], roots)):
+        if ("when" in op and not is_true(op["when"], roots)) or (
+            "unless" in op and is_true(op["unless"], roots)
+        ):
             continue
         match {key: value for key, value in op.items() if key not in {"when", "unless"}}:
             case {"return": expr}:

@@ -88,18 +88,22 @@ class Items:
             and self._fan.busy - len(self._asleep) - leaving < self._node.concurrency
             and not (self._blocked or self._fan.broken or self._walk.effects.canceled)
         ):
+            # Noted at once, so that those chosen together are begun together in the journal too, whatever happens next.
+            self._walk.begin((*self._path, self._next), self._flow(self._next))
+            self._begin(self._next)
             self._next += 1
-            self._begin(self._next - 1)
 
     def _begin(self, item: int, *, parked: bool = False) -> None:
         self._fan.start(self._item, index=item, parked=parked)
 
+    def _flow(self, item: int) -> Flow:
+        return Flow(self._items[item], ev.Ref(of="item", path=self._path, index=item))
+
     async def _item(self, token: Token) -> None:
         path = (*self._path, token.index)
-        given = ev.Ref(of="item", path=self._path, index=token.index)
         own = Token(_Watch(self, token))
         end = self._ends[token.index] = await self._walk.body(
-            self._node.body, path, Flow(self._items[token.index], given), own
+            self._node.body, path, self._flow(token.index), own
         )
         self._asleep.discard(token.index)
         if isinstance(end, Fail | Bail):

@@ -99,7 +99,7 @@ class Interpreter:
             return await self._nested(body, path, flow, token)
         return await self._single(path, flow, token)
 
-    def _begin(self, path: Path, flow: Flow) -> StepRecord | Flow | Stop:
+    def begin(self, path: Path, flow: Flow) -> StepRecord | Flow | Stop:
         """The record of the place at *path*, which is started if it is new."""
         record = self.run.records.get(path)
         if record is not None:
@@ -128,7 +128,7 @@ class Interpreter:
         return self.ended(self.run.records[event.path])
 
     async def _single(self, path: Path, flow: Flow, token: Token) -> End:
-        record = self._begin(path, flow)
+        record = self.begin(path, flow)
         if not isinstance(record, StepRecord):
             return record
         while not record.ended:
@@ -184,12 +184,11 @@ class Interpreter:
     # ------------------------------------------------------------------ nested workflows
 
     async def _nested(self, node: Nested, path: Path, flow: Flow, token: Token) -> End:
-        record = self.run.records.get(path)
-        if record is None:
-            begun = await self._enter(path, flow)
-            if not isinstance(begun, StepRecord):
-                return begun
-            record = begun
+        record = self.begin(path, flow)
+        if not isinstance(record, StepRecord):
+            return record
+        if not record.ended and not any((*path, id_) in self.run.records for id_ in node.graph.places):
+            record = await self._enter(record)
         while not record.ended:
             if record.retry_at is not None:
                 await self._wait(record.retry_at, token)
@@ -207,16 +206,14 @@ class Interpreter:
             self.journal.note(ev.StepRetried(path=path, attempt=attempt, error=end.error, until=until))
         return self.ended(record)
 
-    async def _enter(self, path: Path, flow: Flow) -> StepRecord | End:
-        if path not in self.run.skipped and not self.effects.canceled:
-            value = self.run.inputs.get(path, flow.value)
-            entered = await self.effects.enter(path, value, self.run)
-            if isinstance(entered, Failed):
-                self._begin(path, flow)
-                return self._end(ev.StepFailed(path=path, error=entered.error))
-            if entered.read:
-                return self._start(path, entered.read[0])
-        return self._begin(path, flow)
+    async def _enter(self, record: StepRecord) -> StepRecord:
+        """See that the nested workflow takes its input; where its type reads it as something else, that is its input."""
+        entered = await self.effects.enter(record.path, record.payload, self.run)
+        if isinstance(entered, Failed):
+            self.journal.note(ev.StepFailed(path=record.path, error=entered.error))
+        elif entered.read:
+            return self._start(record.path, entered.read[0])
+        return record
 
     # ------------------------------------------------------------------ blocks
 
@@ -300,7 +297,7 @@ class Interpreter:
 
     async def _foreach(self, node: Foreach, scope: Path, flow: Flow, token: Token) -> End:
         path = (*scope, node.id)
-        record = self._begin(path, flow)
+        record = self.begin(path, flow)
         if not isinstance(record, StepRecord):
             return record
         if record.ended:
@@ -327,7 +324,7 @@ class Interpreter:
 
     async def _map(self, node: Map, scope: Path, flow: Flow) -> End:
         path = (*scope, node.id)
-        record = self._begin(path, flow)
+        record = self.begin(path, flow)
         if not isinstance(record, StepRecord):
             return record
         if record.ended:
@@ -350,7 +347,7 @@ class Interpreter:
 
     async def _sleep(self, node: Sleep | SleepUntil, scope: Path, flow: Flow, token: Token) -> End:
         path = (*scope, node.id)
-        record = self._begin(path, flow)
+        record = self.begin(path, flow)
         if not isinstance(record, StepRecord):
             return record
         if record.status == "running":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.path import Path, ids
+from ..model.path import Path, ids, within
 from ..model.values import Json, isolate
 from . import event as ev
 from .record import StepRecord
@@ -55,8 +55,12 @@ class Narrator:
         self._run.apply(entry)
         match entry.event:
             case ev.StepStarted(path=path):
+                # A nested workflow whose type reads its input as something else is noted a second time.
+                told = path in self._begun
                 self._begun.add(path)
-                return [] if self._is_item(path) else [self._started(path)]
+                return [] if told or self._is_item(path) else [self._started(path)]
+            case ev.StepRetried(path=path):
+                self._begun = {begun for begun in self._begun if begun == path or not within(begun, path)}
             case ev.StepAnswered(path=path):
                 return self._resumed(path)
             case ev.StepSucceeded(path=path) | ev.StepBailed(path=path) | ev.StepFailed(path=path):
