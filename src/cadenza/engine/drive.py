@@ -95,7 +95,8 @@ class Drive:
         return Claim(owner=owner, now=now, until=now + LEASE, dead=dead)
 
     def holds(self, receipt: Receipt) -> None:
-        """The lease was taken by another call, whose *receipt* this is."""
+        """The lease was taken by another call, whose *receipt* this is, and what is noted written with it."""
+        self.journal.written()
         self._epoch = receipt.epoch
         self.signals = receipt.signals
         if receipt.cancel_requested:

@@ -90,6 +90,9 @@ class Fan:
         try:
             if self._count["moving"]:
                 await self._over
+                if self._tasks:
+                    # One of those that are dropped may be writing what all have noted: let it finish.
+                    await self._commit()
         finally:
             left = list(self._tasks)
             for task in left:

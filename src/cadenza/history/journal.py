@@ -54,7 +54,9 @@ class Journal:
         self._now = now
         self._write = write
         self._batch = _empty()
-        self._lock = asyncio.Lock()
+        self._writing: asyncio.Future[None] | None = None
+        self._durable = snapshot.seq
+        self._broken: BaseException | None = None
 
     def note(self, event: ev.Event) -> None:
         """Let *event* have happened. It is durable after the next `commit`."""
@@ -79,17 +81,45 @@ class Journal:
         batch, self._batch = self._batch, _empty()
         return batch
 
+    def written(self) -> None:
+        """Everything noted so far was made durable by another write."""
+        self._durable = self.snapshot.seq
+
     async def commit_by(self, write: Callable[[Batch], Awaitable[_T]]) -> _T:
         """Let *write* make what is noted durable, in turn with every other commit; also where nothing is."""
-        async with self._lock:
-            return await write(self.take())
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+        return await self._commit(write)
 
     async def commit(self) -> None:
         """Return when everything noted so far is durable."""
-        # One commit at a time keeps the numbers in order; whoever waits here finds its entries written, or writes more.
-        async with self._lock:
-            if self._batch.entries:
-                await self._write(self.take())
+        noted = self.snapshot.seq
+        # One commit at a time keeps the numbers in order. All who wait for one go on together: whoever finds its entries not
+        # written yet writes what has come together since.
+        while self._durable < noted:
+            if self._broken is not None:
+                raise self._broken
+            if self._writing is None:
+                await self._commit(self._write)
+            else:
+                await asyncio.shield(self._writing)
+
+    async def _commit(self, write: Callable[[Batch], Awaitable[_T]]) -> _T:
+        writing = self._writing = asyncio.get_running_loop().create_future()
+        batch = self.take()
+        try:
+            found = await write(batch)
+        except BaseException as error:
+            # What could not be written is not to be built upon by anybody.
+            self._broken = error
+            raise
+        else:
+            if batch.entries:
+                self._durable = batch.entries[-1].seq
+            return found
+        finally:
+            self._writing = None
+            writing.set_result(None)
 
 
 def _empty() -> Batch:

@@ -48,7 +48,7 @@ class Narrator:
         payload = {"id": _name(path), "step_name": ids(path)[-1], "output": output}
         return {"type": "workflow-step-output", "run_id": self._run_id, "from": "USER", "payload": payload}
 
-    def tell(self, entry: ev.Entry) -> list[Json]:
+    def tell(self, entry: ev.Entry) -> list[Json]:  # noqa: C901  one case a kind
         """The events of *entry*, which has to be the next one; those that were told before are skipped."""
         if entry.seq <= self._run.seq:
             return []
