@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock
 from .engine.local import LocalEngine
-from .errors import AmbiguousApp, DuplicateWorkflow, RunAlive, RunNotFound, UnknownWorkflow
+from .errors import AmbiguousApp, DuplicateWorkflow, RunAlive, RunNotFound, UnknownWorkflow, WrongWorkflow
 from .history.record import RunStatus
 from .model.workflow import Workflow
 from .run import Run, new_run_id
@@ -157,13 +156,13 @@ class BoundWorkflow(Generic[In, Out]):
     async def create_run(self, run_id: str | None = None, *, resource_id: str | None = None) -> Run[Out]:
         """A new run, stored as `pending`; with a known *run_id* that run's handle."""
         id_ = new_run_id() if run_id is None else run_id
-        await self.app.engine.create(self.workflow, id_, resource_id)
+        if not await self.app.engine.create(self.workflow, id_, resource_id):
+            row = await self.app.store.row(id_)
+            if row is not None and row.workflow != self.workflow.id:
+                raise WrongWorkflow(id_, row.workflow, self.workflow.id)
         return Run(self.app.engine, self.workflow, id_)
 
     create_run_async = create_run
-
-
-_memory: dict[str, Cadenza] = {}
 
 
 async def _open_run(
@@ -174,14 +173,9 @@ async def _open_run(
     if len(homes) > 1:
         raise AmbiguousApp(workflow.id, len(homes))
     if not homes:
-        app = Cadenza(workflows=[workflow])
-        _memory[workflow.id] = app
-        warnings.warn(
-            f"workflow {workflow.id!r} is registered with no app: its runs live in memory and end with this process; "
-            "use Cadenza(store='sqlite:///runs.db', workflows=[...])",
-            UserWarning,
-            stacklevel=3,
-        )
+        # The workflow keeps this app alive: its runs live as long as it does.
+        app = workflow.memory_home = Cadenza(workflows=[workflow])
+        app.engine.forgetful = True
         homes = [app]
     return await homes[0].workflow(workflow).create_run(run_id, resource_id=resource_id)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4  # noqa: TID251  the place that the rule names
 
 from .engine.base import Resuming, Starting, StreamEvent
 from .engine.feed import Chunk, narrator_of, tell_all
+from .errors import ConflictingTarget
 from .history.result import OutputOptions, WorkflowResult, options_of, result_of
 from .history.resume import ABSENT, ResumeRequest, target_of
 from .history.rewind import TravelRequest, records_of
@@ -98,7 +101,10 @@ class Run(Generic[Out]):
         """
         target = target_of(step)
         if isinstance(target, str):
-            suspension_id, target = suspension_id or target.removeprefix("#"), None
+            named, target = target.removeprefix("#"), None
+            if suspension_id not in {None, named}:
+                raise ConflictingTarget(f"step={named!r}", f"suspension_id={suspension_id!r}")
+            suspension_id = named
         resuming = Resuming(
             request=ResumeRequest(
                 step=target, label=label, for_each_index=for_each_index, suspension_id=suspension_id
@@ -201,11 +207,13 @@ class Run(Generic[Out]):
             narrator = narrator_of(self.id, list(await self._engine.store.entries(self.id)))
             while True:
                 item = await queue.get()
-                if isinstance(item, Chunk):
-                    callback(narrator.chunk(item.path, item.chunk))
-                elif item is not None:
-                    for event in tell_all(narrator, item):
-                        callback(event)
+                events = (
+                    [narrator.chunk(item.path, item.chunk)]
+                    if isinstance(item, Chunk)
+                    else tell_all(narrator, item or [])
+                )
+                for event in events:
+                    _tell(callback, event)
 
         task = asyncio.get_running_loop().create_task(listen())
 
@@ -216,6 +224,13 @@ class Run(Generic[Out]):
         return stop
 
     def _result(self, snapshot: Snapshot, options: OutputOptions) -> WorkflowResult[Out]:
+        if self._engine.forgetful and snapshot.status in {"suspended", "waiting"}:
+            warnings.warn(
+                f"run {self.id!r} waits, and workflow {self._workflow.id!r} is registered with no app: it lives in memory and "
+                "ends with this process; use Cadenza(store='sqlite:///runs.db', workflows=[...])",
+                UserWarning,
+                stacklevel=3,
+            )
         found: WorkflowResult[Json] = result_of(self.id, self._workflow.id, snapshot, options)
         return found
 
@@ -273,6 +288,14 @@ class RunStream(Generic[Out]):
 def new_run_id() -> str:
     """A run's id where the caller gives none."""
     return str(uuid4())
+
+
+def _tell(callback: Callable[[StreamEvent], Any], event: StreamEvent) -> None:
+    try:
+        callback(event)
+    except Exception:
+        # The run is nobody's to break who only watches it.
+        logging.getLogger("cadenza").exception("a callback of Run.watch() raised")
 
 
 def _tracing(context: Mapping[str, Any] | None, options: Mapping[str, Any] | None) -> Mapping[str, Any]:

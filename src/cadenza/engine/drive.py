@@ -78,6 +78,7 @@ class Drive:
         self._interrupt = asyncio.Event()
         self._resting: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
+        self.task: asyncio.Task[None] | None = None
         self._begun: asyncio.Future[None] | None = None
         self._interpreter = Interpreter(graph, self.journal, self)
         self.error: BaseException | None = None
@@ -270,11 +271,15 @@ class Drive:
             if not future.done() and (over or id_ in self._answers):
                 future.set_result(self._answers.get(id_))
 
-    async def poke(self) -> None:
-        """Somebody has put something in: look at once."""
-        if not self.finished.done() and not self._gate.locked():
+    async def poke(self) -> bool:
+        """Somebody has put something in: look at once. False where the lease is given back already."""
+        # Behind the gate: while the rest is written it is open whether this drive will still see it.
+        async with self._gate:
+            if self._released or self._failure is not None or self.finished.done():
+                return False
             await self.absorb()
-            self._wake()
+        self._wake()
+        return True
 
     def stop(self) -> None:
         """Let nothing further start."""

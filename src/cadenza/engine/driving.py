@@ -44,6 +44,8 @@ class Driving:
         self._timers: dict[str, asyncio.Task[None]] = {}
         self._watcher: asyncio.Task[None] | None = None
         self._closed = False
+        # Set where no app was made for the workflow: then a run that waits is worth a warning.
+        self.forgetful = False
 
     async def close(self) -> None:
         """Stop driving: runs under way stay where their journal is, for the next process to take up."""
@@ -93,6 +95,7 @@ class Driving:
         if timer is not None:
             timer.cancel()
         task = asyncio.get_running_loop().create_task(self._run(drive), name=f"cadenza run {drive.run_id}")
+        drive.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if self._watcher is None or self._watcher.done():
@@ -154,13 +157,16 @@ class Driving:
         self.spawn(drive)
         return drive
 
-    async def go_on(self, workflow: Workflow[Any, Any], run_id: str, secrets: Mapping[str, Any]) -> None:
-        """An answer is in: let whoever drives the run see it, or drive it."""
-        drive = self._drives.get(run_id)
-        if drive is not None:
-            await drive.poke()
-        else:
-            await self.take_up(workflow, run_id, secrets=secrets)
+    async def go_on(
+        self, workflow: Workflow[Any, Any], run_id: str, secrets: Mapping[str, Any] | None = None
+    ) -> Drive | None:
+        """Something was put in for a run: let whoever drives it see that, or drive it; the drive where it is a new one."""
+        while (drive := self._drives.get(run_id)) is not None:
+            if await drive.poke():
+                return None
+            assert drive.task is not None
+            await asyncio.wait({drive.task})
+        return await self.take_up(workflow, run_id, secrets=secrets)
 
     async def _watch(self) -> None:
         """Look now and then for what other processes have put in for the runs that are under way here."""

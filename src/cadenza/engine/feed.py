@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..errors import RunNotFound
 from ..history.event import Entry
 from ..history.narrate import Narrator
 from ..history.record import ENDED
@@ -70,7 +71,9 @@ async def observe(
         past = list(await store.entries(run_id))
         narrator = Narrator(run_id, fold(entry for entry in past if entry.seq <= after))
         row = await store.row(run_id)
-        yield narrator.begin(row.workflow if row else "")
+        if row is None:
+            raise RunNotFound(run_id)
+        yield narrator.begin(row.workflow)
         for entry in past:
             for event in narrator.tell(entry):
                 yield event

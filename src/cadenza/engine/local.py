@@ -27,8 +27,9 @@ from ..history.record import ENDED
 from ..history.resume import ABSENT, refuse, resolve
 from ..history.rewind import TravelRequest, rewind
 from ..history.snapshot import Snapshot, fold
-from ..model.graph import Graph
-from ..model.path import ids, show
+from ..model.graph import Foreach, Graph, Place, inside
+from ..model.path import Path, ids, show
+from ..model.schema import Schema
 from ..model.values import Json, plain
 from ..model.workflow import Workflow
 from ..store.base import Accepted, Answering, Reply, RunRow, Write
@@ -79,9 +80,7 @@ class LocalEngine(Driving):
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
         drive.claim_with(None)
         fingerprint = workflow.graph.fingerprint
-        drive.journal.note(
-            ev.RunStarted(fingerprint=fingerprint, input=value, state=state or {}, context=context)
-        )
+        drive.journal.note(ev.RunStarted(fingerprint=fingerprint, input=value, state=state, context=context))
         self.spawn(drive)
         try:
             return await self.result(drive, wait=starting.wait)
@@ -172,11 +171,7 @@ class LocalEngine(Driving):
         if row.status in ENDED:
             return False
         await self.store.request_cancel(run_id, self._clock.now())
-        drive = self._drives.get(run_id)
-        if drive is not None:
-            drive.stop()
-            return True
-        taken = await self.take_up(workflow, run_id)
+        taken = await self.go_on(workflow, run_id)
         if taken is not None:
             # Nothing of the user's runs now: this writes the end and returns.
             await asyncio.shield(taken.finished)
@@ -262,9 +257,17 @@ class LocalEngine(Driving):
         """See that the target takes its new input and answer, and that what is kept has a place in today's graph."""
         code = workflow.code(ids(event.target))
         where = show(event.target)
+        if travel.state is not None:
+            if workflow.validate_inputs is not False:
+                workflow.state.check(travel.state, InvalidState, f"workflow {workflow.id}")
+            _refuse_no_object(travel.state, f"workflow {workflow.id}")
         if code is not None and code.validate_inputs:
             if travel.input is not ABSENT:
-                code.step.input.check(travel.input, InvalidStepInput, where)
+                foreach = isinstance(event.target[-1], str) and isinstance(
+                    _place(graph, event.target), Foreach
+                )
+                schema = Schema.of(list[code.step.input.type]) if foreach else code.step.input  # type: ignore[name-defined]
+                schema.check(travel.input, InvalidStepInput, where)
             if travel.resume is not ABSENT:
                 code.step.resume.check(travel.resume, InvalidResumeData, where)
         gone = {str(path[0]) for path in snapshot.records} - graph.places.keys()
@@ -272,3 +275,17 @@ class LocalEngine(Driving):
             raise TimeTravelTarget(
                 where, f"the run has been at {', '.join(sorted(gone))}, which today's code does not have"
             )
+
+
+def _refuse_no_object(state: Json, where: str) -> None:
+    if not isinstance(state, dict):
+        raise InvalidState(where, [Issue(path="", message=f"Input should be an object, found {state!r:.50}")])
+
+
+def _place(graph: Graph, path: Path) -> Place | None:
+    here: Graph | None = graph
+    place: Place | None = None
+    for id_ in ids(path):
+        place = here.places.get(id_) if here is not None else None
+        here = inside(place) if place is not None else None
+    return place

@@ -8,7 +8,7 @@ CadenzaError
 │   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed
 ├── RunError                   a run that is not in the state that was asked for
 │   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive
-│   └── RunHeld  RunConflict
+│   └── RunHeld  RunConflict  WrongWorkflow
 ├── ResumeError                a resume that names the wrong thing
 │   ├── StepNotSuspended  AmbiguousStep  UnknownLabel  ConflictingTarget  InvalidIndex
 │   └── SuspensionNotFound  AlreadyAnswered  SuspensionExpired  SuspensionCanceled  SuspensionSuperseded
@@ -95,6 +95,7 @@ from .runs import (
     RunNotActive,
     RunNotFound,
     RunNotSuspended,
+    WrongWorkflow,
 )
 
 __all__ = [
@@ -156,4 +157,5 @@ __all__ = [
     "UnknownStore",
     "UnknownWorkflow",
     "ValueNotKept",
+    "WrongWorkflow",
 ]

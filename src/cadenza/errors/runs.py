@@ -20,6 +20,16 @@ class RunNotFound(RunError):
         super().__init__(run_id, f"there is no run {run_id!r} in this store; runs are made by create_run()")
 
 
+class WrongWorkflow(RunError):
+    """The run with this id is of another workflow."""
+
+    def __init__(self, run_id: str, found: str, wanted: str) -> None:
+        self.found, self.wanted = found, wanted
+        super().__init__(
+            run_id, f"run {run_id!r} is of workflow {found!r}, not of {wanted!r}; take another run id"
+        )
+
+
 class RunAlreadyStarted(RunError):
     """`start` of a run that was started before."""
 

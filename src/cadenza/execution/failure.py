@@ -11,8 +11,8 @@ from ..history.event import Failure
 _FRAMES = 20
 
 
-def failure_of(error: BaseException) -> Failure:
-    """*error* as data. `code` is set where it is one of Cadenza's own."""
+def failure_of(error: BaseException, *, final: bool = False) -> Failure:
+    """*error* as data; with *final* no retry may follow. `code` is set where it is one of Cadenza's own."""
     code = error.code if isinstance(error, CadenzaError) else None
     issues = (
         tuple((issue.path, issue.message) for issue in error.issues) if isinstance(error, InvalidData) else ()
@@ -24,7 +24,7 @@ def failure_of(error: BaseException) -> Failure:
         code=code,
         issues=issues,
         trace=_clean(trace) if trace else None,
-        final=isinstance(error, NonRetryableError),
+        final=final or isinstance(error, NonRetryableError),
     )
 
 

@@ -59,11 +59,13 @@ class Items:
                 parked[item] = max(parked.get(item, 0), record.suspended_seq)
         finished = [run.records[*self._path, item].ended_seq for item in parked]
         self._blocked = max(parked.values(), default=0) > max(finished, default=0)
-        for item in sorted(i for i in begun if isinstance(i, int)):
-            self._next = max(self._next, item + 1)
-            record = run.records[*self._path, item]
-            if record.ended:
-                self._ends[item] = self._walk.ended(record)
+        self._next = max(i for i in begun if isinstance(i, int)) + 1
+        for item in range(self._next):
+            known = run.records.get((*self._path, item))
+            if known is None:  # forgotten by a time travel into it
+                self._begin(item)
+            elif known.ended:
+                self._ends[item] = self._walk.ended(known)
             else:
                 if self._waits((*self._path, item)):
                     self._asleep.add(item)

@@ -20,7 +20,7 @@ from .sync_context import SyncStepContext
 from .world import World
 
 
-async def invoke(
+async def invoke(  # noqa: C901  every way in which user code can end, in one place
     call: Call, code: Code, world: World, *, now: Callable[[], datetime], attempt: int
 ) -> Outcome:
     """One attempt of the step at *call*.
@@ -51,7 +51,9 @@ async def invoke(
         execution.over = True
     # An error holds this frame by its traceback, and the frame the error: such a knot would wait for the cycle collector.
     swallowed = raised is not execution.signal
-    failure = failure_of(raised) if raised is not None and execution.signal is None else None
+    failure = None
+    if raised is not None and execution.signal is None:
+        failure = failure_of(raised, final=not isinstance(raised, code.step.retry_on))
     raised = None
     if execution.signal is not None:
         return _signaled(execution, read, swallowed=swallowed)

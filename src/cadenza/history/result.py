@@ -6,7 +6,7 @@ Everything in a result is a copy: changing it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeAlias, TypeVar
 
@@ -126,7 +126,7 @@ def result_of(
     run_id: str, workflow_id: str, snapshot: Snapshot, options: OutputOptions
 ) -> WorkflowResult[Json]:
     """The run as it is now, in the shape of a result."""
-    waiting = list(snapshot.open.values())
+    waiting = [_copied(row) for row in snapshot.open.values()]
     common = _Common(
         run_id=run_id,
         workflow_id=workflow_id,
@@ -155,6 +155,10 @@ def result_of(
             )
         case "pending" | "running" | "waiting" | "held" as status:
             return Unfinished(**common, status=status)
+
+
+def _copied(row: Suspension) -> Suspension:
+    return replace(row, payload=isolate(row.payload), resume_schema=isolate(row.resume_schema))
 
 
 @dataclass(slots=True, kw_only=True)

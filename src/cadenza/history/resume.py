@@ -26,6 +26,9 @@ from .event import Suspension
 from .record import ENDED
 from .snapshot import Snapshot
 
+_PART = re.compile(r"\[\d+\]|[^.\[\]]+")
+_DOTTED = re.compile(r"[^.\[\]]+(\[\d+\])*(\.[^.\[\]]+(\[\d+\])*)*")
+
 ABSENT: Any = object()  # an argument that was not given, where None is a value
 
 
@@ -50,7 +53,9 @@ def target_of(step: Any) -> Path | str | None:
     if isinstance(step, Suspension):
         return f"#{step.id}"
     if isinstance(step, str):
-        return tuple(int(p[1:-1]) if p.startswith("[") else p for p in re.findall(r"\[\d+\]|[^.\[\]]+", step))
+        if not _DOTTED.fullmatch(step):
+            return (step,) if step else ()  # no id looks like that: nothing will be found there
+        return tuple(int(p[1:-1]) if p.startswith("[") else p for p in _PART.findall(step))
     if isinstance(step, list | tuple):
         return tuple(part if isinstance(part, int) else _id(part) for part in step)
     return (_id(step),)
@@ -69,7 +74,7 @@ def resolve(
     run, label, step, index, ambiguity. Raises the errors of `ResumeError`, and `RunNotSuspended`.
     """
     if request.suspension_id is not None:
-        return [_by_id(request, rows)]
+        return [_by_id(request, rows, graph)]
     if snapshot.status == "pending" or snapshot.status in ENDED:
         raise RunNotSuspended(run_id, snapshot.status)
     waiting = [row for row in rows if row.state == "open" and row.id in snapshot.open]
@@ -125,7 +130,7 @@ def refuse(row: Suspension) -> None:
             raise SuspensionSuperseded(row.id, where)
 
 
-def _by_id(request: ResumeRequest, rows: Sequence[Suspension]) -> Suspension:
+def _by_id(request: ResumeRequest, rows: Sequence[Suspension], graph: Graph) -> Suspension:
     assert request.suspension_id is not None
     row = next((row for row in rows if row.id == request.suspension_id), None)
     if row is None:
@@ -135,6 +140,10 @@ def _by_id(request: ResumeRequest, rows: Sequence[Suspension]) -> Suspension:
         raise ConflictingTarget(f"step={show(request.step)}", named)
     if request.label is not None and request.label not in row.labels:
         raise ConflictingTarget(f"label={request.label!r}", named)
+    if request.for_each_index is not None:
+        at = _item_position(graph, row.path)
+        if at is None or row.path[at] != request.for_each_index:
+            raise ConflictingTarget(f"for_each_index={request.for_each_index}", named)
     refuse(row)
     return row
 

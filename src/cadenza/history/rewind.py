@@ -97,7 +97,7 @@ def _inside(
             raise TimeTravelTarget(
                 whole, f"{show(path)} runs once per item; say which, as in {show(path)}[0]"
             )
-        if path not in snapshot.records and (*path, number) not in snapshot.records:
+        if (*path, number) not in snapshot.records:
             raise TimeTravelTarget(whole, f"{show((*path, number))} was never reached")
         path = (*path, number)
         if isinstance(place, Loop):

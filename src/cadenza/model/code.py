@@ -6,11 +6,12 @@ A function is found again by the id that was given, by its name, or by a fingerp
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from types import CodeType
 from typing import Any
 
-from ..errors import AmbiguousCode
+from ..errors import AmbiguousCode, DefinitionError
 
 _SCALARS = (str, int, float, bool, bytes, type(None))
 
@@ -29,7 +30,7 @@ class Functions:
         """
         name = given or name_of(fn)
         known = self._found.setdefault(name, fn)
-        if known is not fn and fingerprint(known) != fingerprint(fn):
+        if known is not fn and not (fingerprint(known) == fingerprint(fn) and _tells_all(fn)):
             raise AmbiguousCode(self._workflow, name)
         self._found[name] = fn
         return name
@@ -41,7 +42,13 @@ class Functions:
 
 def name_of(fn: Callable[..., Any]) -> str:
     """The name of a named function, else a fingerprint of its code."""
-    name = getattr(fn, "__name__", "<lambda>")
+    if isinstance(fn, partial):
+        return f"{name_of(fn.func)}:{sha256(repr((fn.args, fn.keywords)).encode()).hexdigest()[:12]}"
+    name = getattr(fn, "__name__", None)
+    if name is None:
+        raise DefinitionError(
+            f"{fn!r} has no name by which a stored run could find it again; use a function, or give an id"
+        )
     return name if name != "<lambda>" else f"lambda:{fingerprint(fn)}"
 
 
@@ -54,8 +61,22 @@ def fingerprint(fn: Callable[..., Any]) -> str:
     if not isinstance(code, CodeType):
         return sha256(f"{type(fn).__module__}.{type(fn).__qualname__}{id(fn)}".encode()).hexdigest()[:12]
     cells = [_cell(cell) for cell in getattr(fn, "__closure__", None) or ()]
-    defaults = [_scalar(value) for value in getattr(fn, "__defaults__", None) or ()]
+    defaults = [_scalar(value) for value in _defaults(fn)]
     return sha256(repr((_code(code), cells, defaults)).encode()).hexdigest()[:12]
+
+
+def _defaults(fn: Callable[..., Any]) -> list[object]:
+    named = getattr(fn, "__kwdefaults__", None) or {}
+    return [*(getattr(fn, "__defaults__", None) or ()), *named.items()]
+
+
+def _tells_all(fn: Callable[..., Any]) -> bool:
+    """Whether the fingerprint shows everything that *fn* was made with: it closes over plain values only."""
+    try:
+        values = [cell.cell_contents for cell in getattr(fn, "__closure__", None) or ()]
+    except ValueError:  # not filled yet
+        return False
+    return all(isinstance(value, (*_SCALARS, tuple)) for value in [*values, *_defaults(fn)])
 
 
 def _code(code: CodeType) -> tuple[object, ...]:
@@ -71,4 +92,4 @@ def _cell(cell: Any) -> str:
 
 
 def _scalar(value: object) -> str:
-    return repr(value) if isinstance(value, _SCALARS) else type(value).__qualname__
+    return repr(value) if isinstance(value, (*_SCALARS, tuple)) else type(value).__qualname__

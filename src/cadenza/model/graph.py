@@ -243,7 +243,7 @@ def _draw(graph: Graph, prefix: str, lines: list[str], before: list[str]) -> lis
 
 def _draw_place(place: Place, prefix: str, lines: list[str], before: list[str], label: str) -> list[str]:
     name = f"{prefix}{sum(map(ord, place.id))}_{len(lines)}"
-    arrow = f'-->|"{label}"|' if label else "-->"
+    arrow = f'-->|"{_escaped(label)}"|' if label else "-->"
     if (graph := inside(place)) is not None:
         lines.append(f'  subgraph {name} ["{_caption(place)}"]')
         gate = f"{name}_in(( ))"
@@ -259,8 +259,13 @@ def _draw_place(place: Place, prefix: str, lines: list[str], before: list[str], 
 def _caption(place: Place) -> str:
     match place:
         case Loop(id=id_, condition=condition, until=until):
-            return f"{id_} · {'until' if until else 'while'} {condition}"
+            return _escaped(f"{id_} · {'until' if until else 'while'} {condition}")
         case Foreach(id=id_, concurrency=concurrency):
-            return f"{id_} · each, {concurrency} at once"
+            return _escaped(f"{id_} · each, {concurrency} at once")
         case Single() | Nested() | Sleep() | SleepUntil() | Map():
-            return place.id
+            return _escaped(place.id)
+
+
+def _escaped(text: str) -> str:
+    """*text* inside a quoted label of Mermaid, which has entities of its own."""
+    return "".join(f"#{ord(c)};" if c in '"#<>&`\\' or not c.isprintable() else c for c in text)

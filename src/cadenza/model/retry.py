@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
+from ..errors import DefinitionError
 from .values import Json
 
 
@@ -19,6 +21,14 @@ class Retry:
     delay: float = 0.0
     backoff: float = 1.0
     max_delay: float = 3600.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.delay, self.backoff, self.max_delay)
+        whole = isinstance(self.attempts, int) and not isinstance(self.attempts, bool)
+        if not whole or self.attempts < 0 or not all(math.isfinite(n) and n >= 0 for n in numbers):
+            raise DefinitionError(
+                f"{self!r}: attempts is a whole number from 0, delay, backoff and max_delay are finite numbers from 0"
+            )
 
     def pause(self, attempt: int) -> timedelta:
         """The pause before the *attempt*-th retry, from 1."""

@@ -6,7 +6,7 @@ has no dates. 1.0 is an integer, as in JSON Schema.
 
 from __future__ import annotations
 
-from typing import Any, get_origin, is_typeddict
+from typing import Any, get_args, get_origin, is_typeddict
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
@@ -21,13 +21,14 @@ _known: dict[object, Schema] = {}
 class Schema:
     """A type that values are read as and dumped by. Equal types share one schema."""
 
-    __slots__ = ("_dump", "_fields", "_read", "_schema", "adapter", "anything", "type")
+    __slots__ = ("_any_keys", "_dump", "_fields", "_read", "_schema", "adapter", "anything", "type")
 
     def __init__(self, type_: Any) -> None:
         self.type = type_
         self.anything = type_ is Any or type_ is object
         self._schema: Json = None
         self._fields: frozenset[str] | None = None
+        self._any_keys = type_ is dict or (get_origin(type_) is dict and get_args(type_)[0] in (str, Any))
         if is_typeddict(get_origin(type_) or type_):
             keys: frozenset[str] = getattr(get_origin(type_) or type_, "__required_keys__", frozenset())
             self._fields = keys
@@ -39,7 +40,8 @@ class Schema:
                 f"a TypedDict or plain types; Pydantic says: {error}"
             ) from error
         self._read = self.adapter.validator.validate_json
-        self._dump = self.adapter.serializer.to_json
+        # Not straight to bytes: there NaN would become null without a word.
+        self._dump = self.adapter.serializer.to_python
 
     @staticmethod
     def of(type_: Any) -> Schema:
@@ -87,13 +89,22 @@ class Schema:
         ):
             return plain(value, where)
         try:
-            return decode_finite(self._dump(value, warnings="error", round_trip=True, by_alias=False), where)
+            return _checked(
+                self._dump(value, mode="json", warnings="error", round_trip=True, by_alias=False), where
+            )
         except (PydanticSerializationError, ValueError, RecursionError):
             return plain(value, where)
 
+    def _shapes(self, value: object) -> bool:
+        """Whether dumping *value* by the type loses nothing that the type does not know."""
+        if type(value) is not dict:
+            return True
+        # A serializer leaves out what a TypedDict does not have, and makes text of every key.
+        return self._fields <= value.keys() if self._fields is not None else not self._any_keys
+
     def check(self, value: object, error: type[InvalidData], where: str) -> Json:
         """*value*, which comes from outside, as the JSON of what it was read as: defaults filled in, unknown keys dropped."""
-        given = self.dump(value, where)
+        given = plain(value, where)
         return given if self.anything else self.dump(self.read(given, error, where), where)
 
     def describe(self) -> Json:
@@ -112,13 +123,16 @@ class Schema:
 ANYTHING = Schema(Any)
 
 
-def decode_finite(data: bytes, where: str) -> Json:
-    """The value in *data*; raises `ValueError` at NaN and infinities, which are no JSON."""
-    # Only where the letters stand can the parser meet one; the check is cheaper than the stricter parser's error path.
-    value = decode(data)
+def _checked(dumped: Any, where: str) -> Json:
+    """What a serializer gave, as a copy, if JSON can hold it.
+
+    Raises `ValueNotKept`.
+    """
+    data = encode(dumped)
+    # Only where the letters stand can there be one; that is cheaper than looking at every number.
     if b"N" in data and (b"NaN" in data or b"Infinity" in data):
-        plain(value, where)
-    return value
+        return plain(dumped, where)
+    return decode(data)
 
 
 def name_of(type_: Any) -> str:

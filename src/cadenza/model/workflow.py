@@ -6,6 +6,7 @@ type of what is returned knows the new output.
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
 _T = TypeVar("_T")
+# A thousand years: further than that the calendar ends.
+_LONGEST_SLEEP = 3.2e10
 _New = TypeVar("_New")
 _Item = TypeVar("_Item")
 
@@ -120,10 +123,12 @@ class Workflow(Generic[In, Out]):
         self.validate_inputs = validate_inputs
         self.validate_outputs = validate_outputs
         self.members: dict[str, Step[Any, Any] | Workflow[Any, Any]] = {}
+        self.memory_home: Any = None
         self.homes: weakref.WeakSet[Any] = weakref.WeakSet()
         self._functions = Functions(id)
         self._nodes: list[Node] = []
         self._used: list[tuple[str, Any]] = []
+        self._generated: set[str] = set()
         self._graph: Graph | None = None
         self._code: dict[tuple[str, ...], Code | None] = {}
         self._last: Schema = self.input
@@ -207,6 +212,10 @@ class Workflow(Generic[In, Out]):
         if callable(duration):
             return self._add(Sleep(id=place, fn=self._functions.add(duration, id)), self._last)
         seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+        if not math.isfinite(seconds) or seconds > _LONGEST_SLEEP:
+            raise DefinitionError(
+                f"sleep({duration!r}): expected a number of seconds up to {_LONGEST_SLEEP:.0e}"
+            )
         return self._add(Sleep(id=place, seconds=seconds), self._last)
 
     def sleep_until(
@@ -231,7 +240,7 @@ class Workflow(Generic[In, Out]):
             raise EmptyWorkflow(self.id)
         seen: set[str] = set()
         for place, member in self._used:
-            if not place.startswith(("map@", "sleep@")) and not valid_id(place):
+            if place not in self._generated and not valid_id(place):
                 raise InvalidId("step", place)
             if place in seen:
                 raise DuplicateStep(self.id, place)
@@ -350,7 +359,10 @@ class Workflow(Generic[In, Out]):
 
     def _place(self, kind: str, given: str | None) -> str:
         # Shown by its position; `@` keeps it apart from every id that a user can give.
-        return given if given is not None else f"{kind}@{len(self._nodes)}"
+        if given is not None:
+            return given
+        self._generated.add(place := f"{kind}@{len(self._nodes)}")
+        return place
 
 
 def _given(one: Any, other: Any) -> Any:

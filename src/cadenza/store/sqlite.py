@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from ..errors import RunNotFound, StoreClosed, StoreTooNew
+from ..errors import RunNotFound, StoreClosed
 from ..history.codec import entry_from_json
 from ..history.event import Entry, Suspension
 from ..model.graph import Graph
@@ -37,11 +37,13 @@ from .base import (
     Stored,
     Write,
 )
+from .migrate import migrate
 from .sqlite_prepared import Prepared, claim_values, known
 from .sqlite_rows import conditions_of, micros, run_of, suspension_of
 from .sqlite_writer import Writer, connect
 
 _T = TypeVar("_T")
+_Row: TypeAlias = tuple[Any, ...] | None
 
 # How often a waiter looks whether another process has written; this process's own writes wake it at once.
 _LOOK = 0.01
@@ -56,7 +58,10 @@ class SqliteStore:
         self._reader: sqlite3.Connection | None = None
         self._reading = threading.Lock()
         self._closed = False
-        self._changed: set[asyncio.Event] = set()
+        # Who waits, by run, with the row that each has seen.
+        self._waiting: dict[str, dict[asyncio.Event, _Row]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._version = 0
 
     # ------------------------------------------------------------------ opening and closing
 
@@ -79,11 +84,17 @@ class SqliteStore:
         self._closed = True
         writer, self._writer = self._writer, None
         if writer is not None:
-            await asyncio.to_thread(writer.close)
+            try:
+                # What was asked for before is written before this; nothing can be asked for after it.
+                await writer.run(lambda db: None)
+            finally:
+                await asyncio.to_thread(writer.close)
         if self._reader is not None:
             with self._reading:
                 self._reader.close()
-        self._wake()
+        self._look_away()
+        for run_id in self._waiting:
+            self._wake(run_id)
 
     # ------------------------------------------------------------------ reading
 
@@ -116,8 +127,12 @@ class SqliteStore:
 
     async def row(self, run_id: str) -> RunRow | None:
         """The run's row alone."""
-        found = self._read(lambda db: db.execute(sql.ROW, (run_id,)).fetchone())
+        found = self._row(run_id)
         return run_of(found) if found else None
+
+    def _row(self, run_id: str) -> _Row:
+        found: _Row = self._read(lambda db: db.execute(sql.ROW, (run_id,)).fetchone())
+        return found
 
     async def entries(self, run_id: str, *, after: int = 0) -> Sequence[Entry]:
         """The entries with a number above *after*, in order."""
@@ -152,9 +167,9 @@ class SqliteStore:
 
     # ------------------------------------------------------------------ writing
 
-    async def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def _write(self, run_id: str, work: Callable[[sqlite3.Connection], _T]) -> _T:
         result = await self._open().run(work)
-        self._wake()
+        self._wake(run_id)
         return result
 
     async def create(self, run: RunRow) -> Presence:
@@ -167,13 +182,13 @@ class SqliteStore:
             "status": run.status,
             "at": micros(run.created_at),
         }
-        made = await self._write(lambda db: db.execute(sql.CREATE, values).rowcount)
+        made = await self._write(run.id, lambda db: db.execute(sql.CREATE, values).rowcount)
         return "created" if made else "there"
 
     async def append(self, write: Write) -> Receipt:
         """Make *write*."""
         prepared = Prepared(write)
-        return await self._write(prepared.append)
+        return await self._write(write.run_id, prepared.append)
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
         """Take the lease, or None where somebody else holds it."""
@@ -186,11 +201,11 @@ class SqliteStore:
                 return None
             return Receipt(epoch=found[0], signals=found[1], cancel_requested=bool(found[2]))
 
-        return await self._write(work)
+        return await self._write(run_id, work)
 
     async def release(self, run_id: str, epoch: int) -> None:
         """Give the lease back, if it is still held with *epoch*."""
-        await self._write(lambda db: db.execute(sql.RELEASE, (run_id, epoch)).rowcount)
+        await self._write(run_id, lambda db: db.execute(sql.RELEASE, (run_id, epoch)).rowcount)
 
     async def answer(self, answering: Answering) -> AnswerOutcome:
         """Compare and set the suspension rows."""
@@ -220,12 +235,13 @@ class SqliteStore:
             return Accepted(receipt=None)
 
         try:
-            return await self._write(work)
+            return await self._write(answering.run_id, work)
         except _NotOpen:
             if await self.row(answering.run_id) is None:
                 raise RunNotFound(answering.run_id) from None
-            found = [await self.suspension(reply.suspension_id) for reply in answering.replies]
-            return Refused(rows=[row for row in found if row is not None and row.state != "open"])
+            named = [await self.suspension(reply.suspension_id) for reply in answering.replies]
+            own = [row for row in named if row is not None and row.run_id == answering.run_id]
+            return Refused(rows=[row for row in own if row.state != "open"])
 
     async def request_cancel(self, run_id: str, at: datetime) -> bool:
         """Note that the run is to stop, for its driver to see."""
@@ -236,60 +252,70 @@ class SqliteStore:
             known(db, run_id)
             return False
 
-        return await self._write(work)
+        return await self._write(run_id, work)
 
     async def delete(self, run_id: str) -> bool:
         """Remove the run with its entries and suspensions; False where there is none."""
-        return await self._write(lambda db: [db.execute(s, (run_id,)).rowcount for s in sql.DELETE][-1] > 0)
+        return await self._write(
+            run_id, lambda db: [db.execute(s, (run_id,)).rowcount for s in sql.DELETE][-1] > 0
+        )
 
     # ------------------------------------------------------------------ waiting
 
     async def wait(self, run_id: str, seen: RunRow, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when the run's row may differ from *seen*, or after *timeout* seconds."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + timeout
         changed = asyncio.Event()
-        self._changed.add(changed)
+        # Look out first, then read the row: what another process commits in between is noticed by the look-out.
+        self._look_out()
+        waiting = self._waiting.setdefault(run_id, {})
         try:
-            while not self._closed and await self.row(run_id) == seen and (left := end - loop.time()) > 0:
-                try:
-                    async with asyncio.timeout(min(_LOOK, left)):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
-                changed.clear()
+            waiting[changed] = found = self._row(run_id)
+            if found is not None and run_of(found) == seen:
+                async with asyncio.timeout(timeout):
+                    await changed.wait()
+        except TimeoutError:
+            pass
         finally:
-            self._changed.discard(changed)
+            waiting.pop(changed, None)
+            if not waiting:
+                self._waiting.pop(run_id, None)
+            if not self._waiting:
+                self._look_away()
 
-    def _wake(self) -> None:
-        for event in self._changed:
-            event.set()
+    def _look_out(self) -> None:
+        """Look into the file from now on, for as long as anybody waits."""
+        if self._timer is None:
+            self._version = self._read(_data_version)
+            self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
+
+    def _look(self) -> None:
+        """Wake those whose row is not what it was, if anything at all was committed."""
+        self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
+        version = self._read(_data_version)
+        if version == self._version:
+            return
+        self._version = version
+        for run_id, waiting in self._waiting.items():
+            now = self._row(run_id)
+            for changed, seen in waiting.items():
+                if now != seen:
+                    changed.set()
+
+    def _look_away(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wake(self, run_id: str) -> None:
+        for changed in self._waiting.get(run_id, ()):
+            changed.set()
+
+
+def _data_version(db: sqlite3.Connection) -> int:
+    """A number that changes when another connection, of any process, commits."""
+    version: int = db.execute("pragma data_version").fetchone()[0]
+    return version
 
 
 class _NotOpen(Exception):
     """A row that was to be answered is not open."""
-
-
-def migrate(path: Path) -> None:
-    """Bring the tables of the file at *path* up to date, whoever else is about to.
-
-    Raises `StoreTooNew` where a newer Cadenza wrote it.
-    """
-    with closing(connect(path)) as db:
-        newest = len(sql.MIGRATIONS)
-        found = db.execute("pragma user_version").fetchone()[0]
-        if found == newest:
-            return
-        if found > newest:
-            raise StoreTooNew(found, newest)
-        db.execute("begin immediate")
-        try:
-            found = db.execute("pragma user_version").fetchone()[0]
-            for statements in sql.MIGRATIONS[found:]:
-                for statement in statements.split(";"):
-                    db.execute(statement)
-            db.execute(f"pragma user_version = {newest}")
-        except BaseException:
-            db.execute("rollback")
-            raise
-        db.execute("commit")

@@ -1,0 +1,39 @@
+"""Bringing a SQLite file up to date: numbered migrations that only go forward. `user_version` says how many were made."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from ..errors import StoreTooNew
+from .sqlite_sql import MIGRATIONS
+from .sqlite_writer import connect
+
+
+def migrate(path: Path) -> None:
+    """Bring the tables of the file at *path* up to date, whoever else is about to; all of it or nothing.
+
+    Raises `StoreTooNew` where a newer Cadenza wrote it.
+    """
+    with closing(connect(path)) as db:
+        if _version(db) == len(MIGRATIONS):
+            return
+        db.execute("begin immediate")
+        try:
+            # Look again: while the lock was waited for, another process may have done it.
+            for statements in MIGRATIONS[_version(db) :]:
+                for statement in statements.split(";"):
+                    db.execute(statement)
+            db.execute(f"pragma user_version = {len(MIGRATIONS)}")
+        except BaseException:
+            db.execute("rollback")
+            raise
+        db.execute("commit")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    found: int = db.execute("pragma user_version").fetchone()[0]
+    if found > len(MIGRATIONS):
+        raise StoreTooNew(found, len(MIGRATIONS))
+    return found

@@ -1,0 +1,18 @@
+"""What all tests share: the event loop that they run on, and the stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store, of each kind in turn."""
+    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'runs.db'}"
