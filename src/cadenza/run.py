@@ -225,6 +225,7 @@ class Run(Generic[Out]):
 
     def _result(self, snapshot: Snapshot, options: OutputOptions) -> WorkflowResult[Out]:
         if self._engine.forgetful and snapshot.status in {"suspended", "waiting"}:
+            self._engine.forgetful = False  # said once
             warnings.warn(
                 f"run {self.id!r} waits, and workflow {self._workflow.id!r} is registered with no app: it lives in memory and "
                 "ends with this process; use Cadenza(store='sqlite:///runs.db', workflows=[...])",

@@ -76,6 +76,7 @@ class LocalEngine(Driving):
             state = workflow.state.check(
                 {} if starting.state is None else starting.state, InvalidState, where
             )
+        _refuse_no_object(state, where)
         context, secrets = self._context(starting.context)
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
         drive.claim_with(None)

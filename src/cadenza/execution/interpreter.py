@@ -276,6 +276,9 @@ class Interpreter:
         number = self.run.rounds.get(place, 0)
         if number == 0 and place in self.run.inputs:
             flow = Flow(self.run.inputs[place], self.run.inputs[place])
+        if number and (*place, number) not in self.run.records:  # forgotten by a time travel to this round
+            before = self.run.records.get((*place, number - 1))
+            flow = Flow(before.output, ev.Ref(of="output", path=before.path)) if before is not None else flow
         while True:
             path = (*place, number)
             end = await self.body(node.body, path, flow, token)

@@ -101,6 +101,12 @@ def _inside(
             raise TimeTravelTarget(whole, f"{show((*path, number))} was never reached")
         path = (*path, number)
         if isinstance(place, Loop):
+            before = (*path[:-1], number - 1) if isinstance(number, int) else path
+            if number and before not in snapshot.records and request.input is ABSENT:
+                raise TimeTravelTarget(
+                    whole,
+                    f"what {show(before)} gave is no longer known, only the last two rounds are; give input_data=",
+                )
             plan.forget += [p for p in snapshot.records if p[:-1] == path[:-1] and _after(p[-1], number)]
     if not rest:
         plan.forget.append(path)

@@ -155,7 +155,12 @@ def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:
             generation=run.rewinds,
         )
     # The containers around the target are under way again.
-    for depth in range(1, len(event.target)):
+    for depth in range(1, len(event.target) + 1):
+        place = event.target[: depth - 1]
+        if isinstance(number := event.target[depth - 1], int) and place in run.rounds:
+            # The loop is in this round again, and what its condition said of it comes after.
+            run.rounds[place] = number
+            run.verdicts.pop(event.target[:depth], None)
         around = run.records.get(event.target[:depth])
         if around is not None:
             around.status = "running"
@@ -222,9 +227,9 @@ def _round_started(run: Snapshot, path: Path) -> None:
     number = path[-1]
     assert isinstance(number, int)
     run.rounds[place] = number
-    # Of a loop the last round counts; the one before is still read as the next one's input.
-    if number >= 2:
-        _forget_round(run, (*place, number - 2))
+    # Of a loop the last round counts; the two before it are still there to travel back to.
+    if number >= 3:
+        _forget_round(run, (*place, number - 3))
 
 
 def _forget_round(run: Snapshot, path: Path) -> None:

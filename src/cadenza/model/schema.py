@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from pydantic_core import PydanticSerializationError
 
-from ..errors import DefinitionError, InvalidData, Issue
+from ..errors import DefinitionError, InvalidData, Issue, ValueNotKept
 from .values import Json, decode, encode, isolate, plain
 
 _known: dict[object, Schema] = {}
@@ -84,9 +84,7 @@ class Schema:
 
         Raises `ValueNotKept` with the path of what JSON cannot hold.
         """
-        if self.anything or (
-            self._fields is not None and not (type(value) is dict and self._fields <= value.keys())
-        ):
+        if self.anything or not self._shapes(value):
             return plain(value, where)
         try:
             return _checked(
@@ -104,7 +102,10 @@ class Schema:
 
     def check(self, value: object, error: type[InvalidData], where: str) -> Json:
         """*value*, which comes from outside, as the JSON of what it was read as: defaults filled in, unknown keys dropped."""
-        given = plain(value, where)
+        try:
+            given = plain(value, where)
+        except ValueNotKept:
+            given = self.dump(value, where)  # an object that only this type knows how to dump
         return given if self.anything else self.dump(self.read(given, error, where), where)
 
     def describe(self) -> Json:
@@ -130,7 +131,7 @@ def _checked(dumped: Any, where: str) -> Json:
     """
     data = encode(dumped)
     # Only where the letters stand can there be one; that is cheaper than looking at every number.
-    if b"N" in data and (b"NaN" in data or b"Infinity" in data):
+    if b"NaN" in data or b"Infinity" in data:
         return plain(dumped, where)
     return decode(data)
 
