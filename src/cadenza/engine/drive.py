@@ -108,6 +108,11 @@ class Drive:
         """Whether the lease is held now."""
         return bool(self._epoch) and not self.finished.done()
 
+    @property
+    def held(self) -> bool:
+        """Whether the lease was ever held."""
+        return bool(self._epoch)
+
     async def durable(self) -> None:
         """Return when what this drive began with is durable, or has failed."""
         if not self._epoch and not self.finished.done():
@@ -130,7 +135,9 @@ class Drive:
         """
         try:
             await self._interpreter.walk()
-            await self.journal.commit_by(self._write_last)
+            receipt = await self.journal.commit_by(self._write_last)
+            if not receipt.released:  # somebody put something in meanwhile; an ended run has no use for it
+                await self._store.release(self.run_id, self._epoch)
             self._released = True
         except Dropped:
             pass

@@ -144,6 +144,9 @@ class Driving:
         try:
             stored = await self.load(run_id)
             snapshot = fold(stored.entries)
+            if snapshot.status in ENDED:  # between the look and the claim: it must not get a second end
+                await self.store.release(run_id, receipt.epoch)
+                return None
             graph = await self.graph(workflow, snapshot) if snapshot.fingerprint else workflow.graph
         except BaseException:
             await self.store.release(run_id, receipt.epoch)

@@ -87,7 +87,7 @@ class LocalEngine(Driving):
             return await self.result(drive, wait=starting.wait)
         except RunConflict:
             row = await self.row(run_id)
-            if row.status == "pending":
+            if row.status == "pending" or drive.held:
                 raise
             raise RunAlreadyStarted(run_id, row.status) from None
 
@@ -144,6 +144,9 @@ class LocalEngine(Driving):
         kept, secrets = self._context(context)
         drive = await self.take_up(workflow, run_id, context=kept, secrets=secrets, tracing=tracing)
         if drive is None:
+            row = await self.row(run_id)
+            if row.status in ENDED:
+                raise RunNotActive(run_id, row.status)
             raise RunAlive(run_id, "another process, which was faster")
         return await self.result(drive, wait=True)
 

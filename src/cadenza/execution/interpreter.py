@@ -134,10 +134,10 @@ class Interpreter:
         while not record.ended:
             if record.status == "suspended" and not await self._park(record, token):
                 return STOP
-            if self.effects.canceled:
-                return STOP
             # Commit before the call: a crash in between repeats the step, and never loses what led to it.
             await self.journal.commit()
+            if self.effects.canceled:  # the commit has brought the news
+                return STOP
             self._conclude(path, await self.effects.execute(Call(path, record, self.run)))
         return self.ended(record)
 

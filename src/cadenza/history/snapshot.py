@@ -154,19 +154,7 @@ def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:
             ended_seq=entry.seq,
             generation=run.rewinds,
         )
-    # The containers around the target are under way again.
-    for depth in range(1, len(event.target) + 1):
-        place = event.target[: depth - 1]
-        if isinstance(number := event.target[depth - 1], int) and place in run.rounds:
-            # The loop is in this round again, and what its condition said of it comes after.
-            run.rounds[place] = number
-            run.verdicts.pop(event.target[:depth], None)
-        around = run.records.get(event.target[:depth])
-        if around is not None:
-            around.status = "running"
-            around.output = around.error = around.ended_at = None
-            around.bailed = False
-            around.attempt = 0
+    _reopen(run, event.target)
     # What was left open elsewhere by an end that is undone now stays closed; its place asks again.
     for record in run.records.values():
         if (
@@ -179,6 +167,22 @@ def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:
     if event.state is not None:
         run.state = dict(event.state)
     run.context.update(event.context)
+
+
+def _reopen(run: Snapshot, target: Path) -> None:
+    """Let the containers around *target* be under way again."""
+    for depth in range(1, len(target) + 1):
+        place = target[: depth - 1]
+        if isinstance(number := target[depth - 1], int) and place in run.rounds:
+            # The loop is in this round again, and what its condition said of it comes after.
+            run.rounds[place] = number
+            run.verdicts.pop(target[:depth], None)
+        around = run.records.get(target[:depth])
+        if around is not None:
+            around.status = "running"
+            around.output = around.error = around.ended_at = None
+            around.bailed = False
+            around.attempt = 0
 
 
 def _forgotten(path: Path, forget: tuple[Path, ...]) -> bool:

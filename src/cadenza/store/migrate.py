@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -10,13 +11,17 @@ from ..errors import StoreTooNew
 from .sqlite_sql import MIGRATIONS
 from .sqlite_writer import connect
 
+# How long, in seconds, other processes that open the same new file are waited for, and how often it is tried again.
+_PATIENCE = 30.0
+_PAUSE = 0.005
+
 
 def migrate(path: Path) -> None:
     """Bring the tables of the file at *path* up to date, whoever else is about to; all of it or nothing.
 
     Raises `StoreTooNew` where a newer Cadenza wrote it.
     """
-    with closing(connect(path)) as db:
+    with closing(_open(path)) as db:
         if _version(db) == len(MIGRATIONS):
             return
         db.execute("begin immediate")
@@ -30,6 +35,18 @@ def migrate(path: Path) -> None:
             db.execute("rollback")
             raise
         db.execute("commit")
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # The switch to WAL, once in a file's life, needs it alone and fails at once: SQLite's busy timeout does not count there.
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return connect(path)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE)
 
 
 def _version(db: sqlite3.Connection) -> int:
