@@ -1,10 +1,11 @@
-"""The expression language of the scenarios: SCENARIO.md, section 2."""
+"""The expression language of the scenarios: SCENARIO.md, section 2. It is total: only `@throw` raises."""
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -13,7 +14,7 @@ class Thrown(Exception):
 
 
 def evaluate(expr: Any, roots: Mapping[str, Any]) -> Any:
-    """The value of *expr*; *roots* are what `$root` may name."""
+    """The value of *expr*; *roots* are what `$root` may name: values, or functions of the first part after the root."""
     if isinstance(expr, str):
         if expr.startswith("$$"):
             return expr[1:]
@@ -26,7 +27,7 @@ def evaluate(expr: Any, roots: Mapping[str, Any]) -> Any:
             if name.startswith("@"):
                 argument = expr[name]
                 listed = argument if isinstance(argument, list) else [argument]
-                return _OPERATORS[name](*[evaluate(item, roots) for item in listed])
+                return _OPERATORS[name]([evaluate(item, roots) for item in listed])
         return {key: evaluate(value, roots) for key, value in expr.items()}
     return expr
 
@@ -34,6 +35,23 @@ def evaluate(expr: Any, roots: Mapping[str, Any]) -> Any:
 def is_true(expr: Any, roots: Mapping[str, Any]) -> bool:
     """Whether *expr* is exactly true."""
     return evaluate(expr, roots) is True
+
+
+def text(value: Any) -> str:
+    """A string itself, anything else as compact JSON, in which 1.0 is 1."""
+    return (
+        value
+        if isinstance(value, str)
+        else json.dumps(_whole(value), separators=(",", ":"), ensure_ascii=False)
+    )
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _follow(reference: str, roots: Mapping[str, Any]) -> Any:
@@ -51,31 +69,57 @@ def _follow(reference: str, roots: Mapping[str, Any]) -> Any:
     return copy.deepcopy(value)
 
 
+# --------------------------------------------------------------------------- operators: functions of the list of arguments
+
+
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _fold(operation: Any) -> Any:
-    def folded(*values: Any) -> Any:
-        if not all(map(_number, values)):
+def _arg(args: list[Any], at: int) -> Any:
+    return args[at] if at < len(args) else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _fold(operation: Callable[[Any, Any], Any]) -> Callable[[list[Any]], Any]:
+    def folded(args: list[Any]) -> Any:
+        if not args or not all(map(_number, args)):
             return None
-        total, *rest = values
-        for value in rest:
-            total = operation(total, value)
-        return total
+        total, *rest = args
+        try:
+            for value in rest:
+                total = operation(total, value)
+        except (ZeroDivisionError, OverflowError):
+            return None
+        return total if math.isfinite(total) else None
 
     return folded
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def _modulo(one: Any, other: Any) -> Any:
+    # The sign is that of the dividend, as where the corpus was recorded.
+    rest = abs(one) % abs(other)
+    return -rest if one < 0 else rest
 
 
-def _merge(*values: Any) -> Any:
+def _merge(args: list[Any]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
-    for value in values:
-        merged.update(value or {})
+    for value in args:
+        merged |= value if isinstance(value, dict) else {}
     return merged
+
+
+def _pluck(args: list[Any]) -> list[Any]:
+    key = _arg(args, 1)
+    return [item.get(key) if isinstance(item, dict) else None for item in _list(_arg(args, 0))]
+
+
+def _range(args: list[Any]) -> list[int]:
+    n = _arg(args, 0)
+    return list(range(math.ceil(n))) if _number(n) else []
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -89,38 +133,47 @@ def equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _compare(operation: Any) -> Any:
-    def compared(one: Any, other: Any) -> bool:
-        alike = (_number(one) and _number(other)) or (isinstance(one, str) and isinstance(other, str))
-        return bool(alike and operation(one, other))
+def _compare(operation: Callable[[Any, Any], Any]) -> Callable[[list[Any]], bool]:
+    def compared(args: list[Any]) -> bool:
+        one, other = _arg(args, 0), _arg(args, 1)
+        if isinstance(one, str) and isinstance(other, str):
+            # By UTF-16 units, as where the corpus was recorded.
+            return bool(
+                operation(
+                    one.encode("utf-16-be", "surrogatepass"), other.encode("utf-16-be", "surrogatepass")
+                )
+            )
+        return bool(_number(one) and _number(other) and operation(one, other))
 
     return compared
 
 
-def _throw(message: Any) -> Any:
-    raise Thrown(_text(message))
+def _throw(args: list[Any]) -> Any:
+    raise Thrown(text(_arg(args, 0)))
 
 
-_OPERATORS: dict[str, Any] = {
-    "@add": _fold(lambda a, b: a + b),
+_sum = _fold(lambda a, b: a + b)
+
+_OPERATORS: dict[str, Callable[[list[Any]], Any]] = {
+    "@add": _sum,
     "@sub": _fold(lambda a, b: a - b),
     "@mul": _fold(lambda a, b: a * b),
-    "@mod": _fold(lambda a, b: a % b),
-    "@concat": lambda *values: "".join(map(_text, values)),
+    "@mod": _fold(_modulo),
+    "@concat": lambda args: "".join(map(text, args)),
     "@merge": _merge,
-    "@append": lambda items, *more: [*(items or []), *more],
-    "@len": lambda items: len(items or []),
-    "@sum": lambda items: sum(items or []),
-    "@pluck": lambda items, key: [item.get(key) if isinstance(item, dict) else None for item in items or []],
-    "@range": lambda n: list(range(int(n))),
-    "@or_else": lambda a, b: b if a is None else a,
-    "@if": lambda c, a, b: a if c is True else b,
-    "@has": lambda value: value is not None,
-    "@not": lambda value: value is not True,
-    "@and": lambda *values: all(value is True for value in values),
-    "@or": lambda *values: any(value is True for value in values),
-    "@eq": equal,
-    "@ne": lambda a, b: not equal(a, b),
+    "@append": lambda args: [*_list(_arg(args, 0)), *args[1:]],
+    "@len": lambda args: len(_list(_arg(args, 0))),
+    "@sum": lambda args: _sum([0, *_list(_arg(args, 0))]),
+    "@pluck": _pluck,
+    "@range": _range,
+    "@or_else": lambda args: _arg(args, 1) if _arg(args, 0) is None else args[0],
+    "@if": lambda args: _arg(args, 1) if _arg(args, 0) is True else _arg(args, 2),
+    "@has": lambda args: _arg(args, 0) is not None,
+    "@not": lambda args: _arg(args, 0) is not True,
+    "@and": lambda args: all(value is True for value in args),
+    "@or": lambda args: any(value is True for value in args),
+    "@eq": lambda args: equal(_arg(args, 0), _arg(args, 1)),
+    "@ne": lambda args: not equal(_arg(args, 0), _arg(args, 1)),
     "@gt": _compare(lambda a, b: a > b),
     "@ge": _compare(lambda a, b: a >= b),
     "@lt": _compare(lambda a, b: a < b),

@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from cadenza import Cadenza, Run
+from cadenza.errors import RunNotFound
 from cadenza.store.base import Store
 from cadenza.store.memory import MemoryStore
 from cadenza.store.sqlite import SqliteStore
@@ -66,8 +68,8 @@ class Scenario:
                 records.append(record | self._exec(action))
         finally:
             for app in self._apps:
-                if id(app) not in self._dead:
-                    await app.close()
+                # Of those that were killed only the files are closed.
+                await (app.store if id(app) in self._dead else app).close()
         if "inflight" in self.spec.get("observe", ()):
             records.append({"inflight": dict(self.watch.peaks)})
         return records
@@ -89,9 +91,10 @@ class Scenario:
         if do == "new_process":
             await self._end_process()
             self.boot()
-            return record
         if self.broken is not None:
-            return record | {"throws": tell.thrown(self.broken)}
+            return record | {"throws": tell.thrown(self.broken, self._id(action))}
+        if do == "new_process":
+            return record
         acting = asyncio.ensure_future(getattr(self, f"_{do}")(action))
         dying = asyncio.ensure_future(self.watch.crashed.wait())
         try:
@@ -99,21 +102,28 @@ class Scenario:
                 await asyncio.wait({acting, dying}, return_when=asyncio.FIRST_COMPLETED)
                 if not acting.done():
                     await asyncio.sleep(_DYING)  # noqa: TID251  the format says how long
-                    self._kill()
+                    self._die()
                     return record | {"crashed": True}
-                return record | await acting
-        except Exception as error:
-            return record | {"throws": tell.thrown(error)}
+                return record | acting.result()
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            if not acting.done():  # it took too long
+                self._die()
+            return record | {"throws": tell.thrown(error, self._id(action))}
         finally:
             acting.cancel()
             dying.cancel()
             await asyncio.gather(acting, dying, return_exceptions=True)
 
-    def _kill(self) -> None:
+    def _die(self) -> None:
+        """The process is killed; whatever comes next comes from a new one."""
         for app in self._apps:
             if id(app) not in self._dead:
                 kill(app)
                 self._dead.add(id(app))
+        self.boot()
 
     async def _end_process(self) -> None:
         for app in self._apps:
@@ -176,7 +186,9 @@ class Scenario:
         if action.get("stepForm") != "object":
             return step
         parts = step.split(".") if isinstance(step, str) else step
-        found = [builder.steps[tuple(parts[: i + 1])] for i in range(len(parts))]
+        found = [builder.steps.get(tuple(parts[: i + 1])) for i in range(len(parts))]
+        if not found or None in found:
+            return step  # there is no such object to pass
         return found[0] if len(found) == 1 else found
 
     async def _call(
@@ -199,14 +211,15 @@ class Scenario:
         }
 
     async def _resume_concurrently(self, action: dict[str, Any]) -> dict[str, Any]:
-        async def one(call: dict[str, Any], run: Run[Any], builder: Builder) -> dict[str, Any]:
+        async def one(call: dict[str, Any], app: Cadenza | None, builder: Builder) -> dict[str, Any]:
             if "after" in call:
                 await asyncio.sleep(call["after"] / 1000)  # noqa: TID251  the scenario says so
             try:
+                run = await self._find(action, app)
                 result = await run.resume(**self._resuming(call, builder), **self._common(call))
             except Exception as error:
-                return {"throws": tell.thrown(error)}
-            found = {"status": result.status}
+                return {"throws": tell.thrown(error, self._id(action))}
+            found = {"status": tell.status(result.status)}
             return found | (
                 {"result": result.result} if result.status == "success" and result.result is not None else {}
             )
@@ -214,9 +227,9 @@ class Scenario:
         calls = []
         for call in action["calls"]:
             app, builder = self._new_app() if action.get("separate") else (None, self.builder)
-            calls.append(one(call, await self._find(action, app), builder))
+            calls.append(one(call, app, builder))
         outcomes = await asyncio.gather(*calls)
-        return {"outcomes": sorted(outcomes, key=lambda o: json.dumps(o, ensure_ascii=False))}
+        return {"outcomes": sorted(outcomes, key=tell.as_text)}
 
     async def _cancel(self, action: dict[str, Any]) -> dict[str, Any]:
         await (await self._find(action)).cancel()
@@ -240,15 +253,17 @@ class Scenario:
 
     async def _get_run(self, action: dict[str, Any]) -> dict[str, Any]:
         assert self.app is not None
-        if await self.app.store.row(self._id(action)) is None:
+        try:
+            run = await self.app.get_run(self._id(action))
+        except RunNotFound:
             return {"found": False}
-        run = await self.app.get_run(self._id(action))
         return {"run": tell.outcome(await run.get_state(), whole=True)}
 
     async def _list_runs(self, action: dict[str, Any]) -> dict[str, Any]:
         assert self.app is not None
-        page = await self.app.list_runs(workflow="wf")
-        return {"runs": {"total": page.total, "statuses": sorted(row.status for row in page.runs)}}
+        page = await self.app.list_runs(workflow="wf", limit=None)
+        statuses = sorted(tell.status(row.status) for row in page.runs)
+        return {"runs": {"total": page.total, "statuses": statuses}}
 
 
 def opener(store: str, folder: Path, scenario: str) -> Callable[[], Store]:
@@ -256,7 +271,7 @@ def opener(store: str, folder: Path, scenario: str) -> Callable[[], Store]:
     if store == "memory":
         shared = MemoryStore()
         return lambda: shared
-    return lambda: SqliteStore(folder / f"{scenario}.db")
+    return lambda: SqliteStore(folder / f"{quote(scenario, safe='')}.db")
 
 
 async def run_corpus(corpus: Path, store: str, folder: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -265,7 +280,10 @@ async def run_corpus(corpus: Path, store: str, folder: Path) -> dict[str, dict[s
 
     async def one(spec: dict[str, Any]) -> list[dict[str, Any]]:
         async with room:
-            return await Scenario(spec, opener(store, folder, spec["id"])).play()
+            try:
+                return await Scenario(spec, opener(store, folder, spec["id"])).play()
+            except Exception as error:  # a scenario that cannot be played must not cost the others
+                return [{"do": "play", "throws": {"kind": "INTERNAL", "message": repr(error)}}]
 
     groups = {
         file.stem: json.loads(file.read_text("utf-8"))

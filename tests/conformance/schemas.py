@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+from functools import partial
 from typing import Annotated, Any
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-_Serialized = core_schema.any_schema
+_UNKNOWN = PydanticCustomError("unknown_keys", "has keys that are not known")
+
+# What is checked is dumped first, so a dump must neither drop nor change anything.
+_AS_IT_IS = core_schema.plain_serializer_function_ser_schema(lambda value: value)
 
 
 class _Described:
@@ -37,31 +42,29 @@ def type_of(schema: dict[str, Any] | None) -> Any:
 def _core(schema: dict[str, Any]) -> CoreSchema:
     if "enum" in schema:
         return core_schema.literal_schema(schema["enum"])
-    kind = schema.get("type")
     bounds = {name: schema[key] for name, key in (("ge", "minimum"), ("le", "maximum")) if key in schema}
-    match kind:
+    match schema.get("type"):
         case "string":
             return core_schema.str_schema(min_length=schema.get("minLength"), strict=True)
         case "integer":
             return core_schema.int_schema(strict=True, **bounds)
         case "number":
-            return core_schema.union_schema(
-                [
-                    core_schema.int_schema(strict=True, **bounds),
-                    core_schema.float_schema(strict=True, **bounds),
-                ],
-                mode="left_to_right",
-            )
+            # No union of both: its issues would carry the name of a member in their path.
+            number = core_schema.float_schema(strict=True, allow_inf_nan=False, **bounds)
+            return core_schema.no_info_after_validator_function(_whole, number, serialization=_AS_IT_IS)
         case "boolean":
             return core_schema.bool_schema(strict=True)
         case "array":
-            return core_schema.list_schema(
-                _core(schema["items"]) if "items" in schema else core_schema.any_schema()
-            )
+            items = _core(schema["items"]) if "items" in schema else core_schema.any_schema()
+            return core_schema.list_schema(items, strict=True)
         case "object":
             return _object(schema)
         case _:
             return core_schema.any_schema()
+
+
+def _whole(value: float) -> float:
+    return int(value) if value.is_integer() else value
 
 
 def _object(schema: dict[str, Any]) -> CoreSchema:
@@ -70,23 +73,46 @@ def _object(schema: dict[str, Any]) -> CoreSchema:
     for name, part in schema.get("properties", {}).items():
         field: CoreSchema = _core(part)
         if "default" in part:
-            field = core_schema.with_default_schema(field, default=part["default"])
-        fields[name] = core_schema.typed_dict_field(
-            field, required=name in required and "default" not in part
-        )
+            field = core_schema.with_default_schema(
+                field, default_factory=partial(copy.deepcopy, part["default"])
+            )
+        needed = name in required and "default" not in part
+        fields[name] = core_schema.typed_dict_field(field, required=needed)
     extra = schema.get("additionalProperties")
-    known = set(fields)
-
-    def refuse_unknown(value: Any) -> Any:
-        if extra is False and isinstance(value, dict) and not value.keys() <= known:
-            raise PydanticCustomError("unknown_keys", "has keys that are not known")
-        return value
-
-    inner: CoreSchema = core_schema.typed_dict_schema(
-        fields, extra_behavior="allow" if extra is True else "ignore", total=False
+    inner = core_schema.typed_dict_schema(
+        fields,
+        extra_behavior="allow" if extra is True else "ignore",
+        total=False,
+        strict=True,
+        serialization=_AS_IT_IS,
     )
-    return core_schema.no_info_before_validator_function(
-        refuse_unknown,
-        inner,
-        serialization=core_schema.plain_serializer_function_ser_schema(lambda value: value),
-    )
+    if extra is not False:
+        return inner
+
+    def read(value: Any, handler: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        return _read_known(value, handler, set(fields))
+
+    return core_schema.no_info_wrap_validator_function(read, inner, serialization=_AS_IT_IS)
+
+
+def _read_known(value: Any, handler: core_schema.ValidatorFunctionWrapHandler, known: set[str]) -> Any:
+    """*value*, in which an unknown key is an issue at the object itself, beside those of the known ones."""
+    unknown = isinstance(value, dict) and not value.keys() <= known
+    try:
+        read, issues = handler(value), []
+    except ValidationError as error:
+        read = None
+        issues = [
+            InitErrorDetails(
+                type=_UNKNOWN if issue["type"] == _UNKNOWN.type else issue["type"],
+                loc=issue["loc"],
+                input=issue["input"],
+                ctx=issue.get("ctx", {}),
+            )
+            for issue in error.errors(include_url=False)
+        ]
+    if unknown:
+        issues.append(InitErrorDetails(type=_UNKNOWN, loc=(), input=value))
+    if issues:
+        raise ValidationError.from_exception_data("object", issues)
+    return read

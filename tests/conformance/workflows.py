@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cadenza import Retry, Scope, Step, StepContext, Workflow
+from cadenza.model.values import isolate
 
-from .language import Thrown, evaluate, is_true
+from .language import Thrown, evaluate, is_true, text
 from .schemas import type_of
 
 
@@ -122,26 +124,27 @@ class Builder:
         self, program: list[dict[str, Any]], path: str
     ) -> Callable[[Any, StepContext], Awaitable[Any]]:
         watch = self._watch
+        named = json.dumps(program)
 
         async def step(value: Any, ctx: StepContext) -> Any:
             calls = watch.enter(path)
             watch.entered.append(ctx.path)
             try:
-                return await _run(program, await _roots(value, ctx, calls), ctx, watch)
+                roots = _roots(value, ctx, calls)
+                if "$init" in named:
+                    roots["init"] = await ctx.get_init_data()
+                if "$state" in named:
+                    roots["state"] = _state(ctx)
+                return await _run(program, roots, ctx, watch, looks_back="$steps" in named)
             finally:
                 watch.leave(path)
 
         return step
 
 
-async def _roots(value: Any, ctx: StepContext, calls: int) -> dict[str, Any]:
-    workflow = ctx._execution.code.workflow
-    results = {id_: await ctx.get_step_result(id_) for id_ in workflow.graph.places}
+def _roots(value: Any, ctx: StepContext, calls: int) -> dict[str, Any]:
     return {
         "input": value,
-        "init": await ctx.get_init_data(),
-        "steps": results.get,
-        "state": ctx.state,
         "ctx": lambda key: ctx.runtime_context.get(key),
         "resume": ctx.resume_data,
         "suspended": ctx.suspend_data,
@@ -150,10 +153,23 @@ async def _roots(value: Any, ctx: StepContext, calls: int) -> dict[str, Any]:
     }
 
 
+def _state(ctx: StepContext) -> Any:
+    # A step that declares its part of the state sees that part alone; `$state` is all of it.
+    declared = not ctx._execution.code.step.state.anything
+    return isolate(ctx._execution.call.run.state) if declared else ctx.state
+
+
+async def _results(ctx: StepContext) -> dict[str, Any]:
+    places = ctx._execution.code.workflow.graph.places
+    return {id_: await ctx.get_step_result(id_) for id_ in places}
+
+
 async def _run(  # noqa: C901  a table
-    program: list[dict[str, Any]], roots: dict[str, Any], ctx: StepContext, watch: Watch
+    program: list[dict[str, Any]], roots: dict[str, Any], ctx: StepContext, watch: Watch, *, looks_back: bool
 ) -> Any:
     for op in program:
+        if looks_back:  # anew: a sibling may have ended during the last op
+            roots["steps"] = (await _results(ctx)).get
         if ("when" in op and not is_true(op["when"], roots)) or (
             "unless" in op and is_true(op["unless"], roots)
         ):
@@ -164,8 +180,7 @@ async def _run(  # noqa: C901  a table
             case {"return_nothing": True}:
                 return None
             case {"fail": expr}:
-                message = evaluate(expr, roots)
-                raise Thrown(message if isinstance(message, str) else str(message))
+                raise Thrown(text(evaluate(expr, roots)))
             case {"suspend": expr, **options}:
                 label = evaluate(options.get("label"), roots)
                 ctx.suspend(evaluate(expr, roots), label=label)

@@ -256,6 +256,9 @@ class Interpreter:
                 end = ends[child.id] = await self.body(child, (*scope, child.id), flow, own)
                 fan.broken = fan.broken or isinstance(end, Fail | Bail)
 
+            # Noted at once: all of them have begun in the journal, whatever becomes of the first.
+            for child in chosen:
+                self.begin((*scope, child.id), flow)
             for child in chosen:
                 fan.start(partial(walk, child))
             await fan.wait()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, get_args, get_origin, is_typeddict
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from pydantic_core import PydanticSerializationError
 
 from ..errors import DefinitionError, InvalidData, Issue, ValueNotKept
@@ -34,7 +34,7 @@ class Schema:
             self._fields = keys
         try:
             self.adapter: TypeAdapter[Any] = TypeAdapter(type_)
-        except PydanticSchemaGenerationError as error:
+        except (PydanticSchemaGenerationError, PydanticUserError) as error:
             raise DefinitionError(
                 f"{name_of(type_)} cannot be a schema: values between steps are JSON, use a Pydantic model, a dataclass, "
                 f"a TypedDict or plain types; Pydantic says: {error}"
