@@ -73,6 +73,7 @@ class Drive:
         self._timers: list[datetime] = []
         self._pinned = run.fingerprint
         self._released = False
+        self._head: tuple[object, ...] = ()
         self._dead = False
         self._gate = asyncio.Lock()
         self._interrupt = asyncio.Event()
@@ -229,12 +230,17 @@ class Drive:
             self._graph if snapshot.fingerprint is not None and self._pinned != snapshot.fingerprint else None
         )
         self._pinned = snapshot.fingerprint
+        now = (snapshot.status, snapshot.fingerprint, snapshot.wake_at)
+        head = None
+        if now != self._head or claim is not None:
+            self._head = now
+            head = Head(status=snapshot.status, fingerprint=snapshot.fingerprint, wake_at=snapshot.wake_at)
         return Write(
             run_id=self.run_id,
             at=entries[-1].at if entries else self._clock.now(),
             expect=expect,
             entries=entries,
-            head=Head(status=snapshot.status, fingerprint=snapshot.fingerprint, wake_at=snapshot.wake_at),
+            head=head,
             epoch=self._epoch,
             claim=claim,
             opened=batch.opened,

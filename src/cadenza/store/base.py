@@ -94,7 +94,7 @@ class Closed:
 class Write:
     """What a driver appends, in one transaction.
 
-    `entries` are numbered from `expect + 1`; the run's `seq` must be `expect`. The writer holds the lease with `epoch`, or
+    `head` is None where it stands as the writer's last write left it. `entries` are numbered from `expect + 1`; the run's `seq` must be `expect`. The writer holds the lease with `epoch`, or
     takes it by `claim`. `opened` become rows, `closed` leave `open`, `taken` are answered rows whose answer is in the journal
     now. `cancel` says that the cancel request was heeded. With `release` the lease is given back, unless `signals` (what the
     writer has seen of the row's) is no longer the row's.
@@ -104,7 +104,7 @@ class Write:
     at: datetime
     expect: int
     entries: Sequence[Entry]
-    head: Head
+    head: Head | None
     epoch: int = 0
     claim: Claim | None = None
     opened: Sequence[Suspension] = ()

@@ -190,7 +190,8 @@ class MemoryStore:
         run.entries.extend(write.entries)
         run.seq += len(write.entries)
         head = write.head
-        run.status, run.fingerprint, run.wake_at = head.status, head.fingerprint, head.wake_at
+        if head is not None:
+            run.status, run.fingerprint, run.wake_at = head.status, head.fingerprint, head.wake_at
         run.updated_at = write.at
         if write.graph is not None:
             self._graphs[write.graph.fingerprint] = write.graph

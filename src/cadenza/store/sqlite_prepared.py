@@ -30,9 +30,9 @@ class Prepared:
         self.head: dict[str, Any] = {
             "id": run_id,
             "seq": write.expect + len(write.entries),
-            "status": head.status,
-            "fingerprint": head.fingerprint,
-            "wake_at": micros(head.wake_at) if head.wake_at is not None else None,
+            "status": head.status if head else None,
+            "fingerprint": head.fingerprint if head else None,
+            "wake_at": micros(head.wake_at) if head and head.wake_at else None,
             "at": self.at,
             "epoch": write.epoch,
             "expect": write.expect,
@@ -52,7 +52,7 @@ class Prepared:
         """What follows once the lease is held with *epoch*."""
         write = self.write
         self.head["epoch"] = epoch
-        found = db.execute(sql.MOVE, self.head).fetchone()
+        found = db.execute(sql.MOVE if write.head else sql.MOVE_ON, self.head).fetchone()
         if found is None:
             return self._again(db)
         if self.rows:

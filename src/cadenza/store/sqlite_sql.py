@@ -62,6 +62,12 @@ MOVE = (
     "where id = :id and epoch = :epoch and seq = :expect and lease_owner is not null "
     "returning signals, cancel_requested"
 )
+# The same, where only the number moves: no index is touched.
+MOVE_ON = (
+    "update runs set seq = :seq, updated_at = :at "
+    "where id = :id and epoch = :epoch and seq = :expect and lease_owner is not null "
+    "returning signals, cancel_requested"
+)
 INSERT_ENTRY = "insert into entries (run, seq, payload) values (?, ?, ?)"
 # A new suspension; its number orders those of a run.
 OPEN = "insert into suspensions (id, run, number, state, opened) values (?, ?, ?, 'open', ?)"
