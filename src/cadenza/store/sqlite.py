@@ -82,6 +82,9 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what was begun and close."""
         self._closed = True
+        self._look_away()
+        for run_id in self._waiting:
+            self._wake(run_id)
         writer, self._writer = self._writer, None
         if writer is not None:
             try:
@@ -92,9 +95,6 @@ class SqliteStore:
         if self._reader is not None:
             with self._reading:
                 self._reader.close()
-        self._look_away()
-        for run_id in self._waiting:
-            self._wake(run_id)
 
     # ------------------------------------------------------------------ reading
 

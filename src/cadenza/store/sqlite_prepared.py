@@ -14,6 +14,10 @@ from .base import Claim, Receipt, RunRow, Write
 from .sqlite_rows import micros, run_of
 
 
+# Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
+_ROWS_A_WRITE = 1_000_000
+
+
 class Prepared:
     """A write with everything encoded, so that the writer thread only runs statements."""
 
@@ -22,7 +26,7 @@ class Prepared:
         run_id, head = write.run_id, write.head
         self.rows = [(run_id, entry.seq, encode(entry_to_json(entry))) for entry in write.entries]
         self.opened = [
-            (row.id, run_id, micros(row.opened_at) * 1000 + i, encode(suspension_to_json(row)))
+            (row.id, run_id, write.expect * _ROWS_A_WRITE + i, encode(suspension_to_json(row)))
             for i, row in enumerate(write.opened)
         ]
         self.at = micros(write.at)
@@ -79,7 +83,12 @@ class Prepared:
             (found := db.execute(sql.SAME, (run_id, seq)).fetchone()) is not None and found[0] == payload
             for _, seq, payload in self.rows
         )
-        if not there:
+        claim = self.write.claim
+        if claim is not None:
+            mine = row.lease is not None and row.lease.owner == claim.owner
+        else:
+            mine = row.epoch == self.write.epoch
+        if not (there and mine):
             raise RunConflict(run_id)
         return Receipt(
             epoch=row.epoch,

@@ -1,0 +1,55 @@
+"""The lease: who gets it, and who gives it back."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from ...store.base import Lease, Receipt
+from .given import AT, LEASE, MakeStore, claim, new_run, opened, question, reply_to, whole, write
+
+
+async def exercise_a_lease_is_given_where_it_is_free_or_over(make_store: MakeStore) -> None:
+    async with opened(make_store) as store:
+        await store.create(new_run())
+        receipts = [
+            await store.claim("r", claim("one")),
+            await store.claim("r", claim("two", now=AT + LEASE - timedelta(microseconds=1))),
+            await store.claim("r", claim("two", dead=7)),
+            await store.claim("r", claim("two", dead=1)),
+            await store.claim("r", claim("three", now=AT + LEASE)),
+        ]
+        assert [receipt and receipt.epoch for receipt in receipts] == [1, None, None, 2, 3]
+        row = (await whole(store)).run
+        assert row.lease == Lease(owner="three", until=AT + LEASE + LEASE, epoch=3)
+
+
+async def exercise_of_many_who_claim_at_once_one_gets_the_lease(make_store: MakeStore) -> None:
+    async with opened(make_store) as store:
+        await store.create(new_run())
+        found = await asyncio.gather(*[store.claim("r", claim(f"o{i}")) for i in range(20)])
+        (winner,) = (i for i, receipt in enumerate(found) if receipt is not None)
+        lease = (await whole(store)).run.lease
+        assert lease is not None
+        assert lease.owner == f"o{winner}"
+
+
+async def exercise_a_lease_is_released_by_its_epoch_alone(make_store: MakeStore) -> None:
+    async with opened(make_store, first=write(claim=claim())) as store:
+        before = await whole(store)
+        await store.release("r", 2)
+        assert await whole(store) == before
+        await store.release("r", 1)
+        assert await whole(store) == replace(before, run=replace(before.run, lease=None))
+
+
+async def exercise_a_write_releases_unless_something_was_put_in_meanwhile(make_store: MakeStore) -> None:
+    async with opened(make_store, first=write(claim=claim(), opened=[question()])) as store:
+        await store.answer(reply_to("s"))
+        kept = await store.append(write(1, epoch=1, release=True, signals=0))
+        assert kept == Receipt(epoch=1, signals=1, cancel_requested=False, released=False)
+        assert (await whole(store)).run.lease is not None
+        given = await store.append(write(2, count=0, epoch=1, release=True, signals=1, taken=["s"]))
+        assert given == Receipt(epoch=1, signals=1, cancel_requested=False, released=True)
+        assert (await whole(store)).run.lease is None
