@@ -13,7 +13,6 @@ from . import sqlite_sql as sql
 from .base import Claim, Receipt, RunRow, Write
 from .sqlite_rows import micros, run_of
 
-
 # Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
 _ROWS_A_WRITE = 1_000_000
 
@@ -85,7 +84,7 @@ class Prepared:
         )
         claim = self.write.claim
         if claim is not None:
-            mine = row.lease is not None and row.lease.owner == claim.owner
+            mine = row.lease is None or row.lease.owner == claim.owner
         else:
             mine = row.epoch == self.write.epoch
         if not (there and mine):
