@@ -1,0 +1,373 @@
+"""What is the SQLite store's alone: the file, its migrations, group commit, consistent reads, indexes."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio import fail_after
+
+from cadenza.errors import RunConflict, StoreTooNew
+from cadenza.store import migrate as migrating
+from cadenza.store import sqlite_sql as sql
+from cadenza.store.base import RunQuery
+from cadenza.store.migrate import migrate
+from cadenza.store.sqlite import SqliteStore
+from cadenza.store.sqlite_rows import conditions_of
+from cadenza.testing.store_suite.given import (
+    AT,
+    GRAPH,
+    after,
+    claim,
+    new_run,
+    question,
+    reply_to,
+    whole,
+    write,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a SQLite file may be made."""
+    return tmp_path / "runs.db"
+
+
+@asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(path)
+    await store.setup()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def raw(path: Path) -> closing[sqlite3.Connection]:
+    """The file as another program sees it."""
+    return closing(sqlite3.connect(path, isolation_level=None))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Hold the write lock, as another process does in the middle of a commit."""
+    with raw(path) as other:
+        other.execute("begin immediate")
+        yield other
+        if other.in_transaction:
+            other.execute("rollback")
+
+
+def one_turn() -> asyncio.Future[None]:
+    """What ends when everything that is ready on the loop has had its turn."""
+    turn = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(lambda: asyncio.get_running_loop().call_soon(turn.set_result, None))
+    return turn
+
+
+async def test_a_file_is_made_with_its_folder_and_read_again_by_another_store(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "runs.db"
+    async with opened(path) as store:
+        await store.create(new_run())
+        await store.append(write(count=3, claim=claim(), opened=[question()], graph=GRAPH))
+        await store.answer(reply_to("s"))
+        before = await whole(store)
+    async with opened(path) as store:
+        assert await whole(store) == before
+        assert await store.graph(GRAPH.fingerprint) == GRAPH
+
+
+async def test_two_stores_on_one_file_see_each_others_runs(path: Path) -> None:
+    async with opened(path) as one, opened(path) as two:
+        assert await one.create(new_run()) == "created"
+        assert await two.create(new_run()) == "there"
+        await one.append(write(claim=claim()))
+        with pytest.raises(RunConflict):
+            await two.append(write(1, claim=claim("two")))
+        assert await whole(one) == await whole(two)
+        await one.close()
+        await two.append(write(1, epoch=1))
+
+
+async def test_a_wait_ends_with_what_another_store_on_the_file_writes(path: Path) -> None:
+    async with opened(path) as one, opened(path) as two:
+        await one.create(new_run())
+        await one.create(new_run("other"))
+        seen = (await whole(one)).run
+        waits = [asyncio.ensure_future(one.wait("r", seen, 60)) for _ in range(2)]
+        other = asyncio.ensure_future(one.wait("other", new_run("other"), 60))
+        await one_turn()
+        await two.request_cancel("r", AT)
+        with fail_after(5):
+            await asyncio.gather(*waits)
+        assert not other.done()
+        await two.delete("other")
+        with fail_after(5):
+            await other
+
+
+# ------------------------------------------------------------------ migrations
+
+
+def test_a_new_file_gets_every_table_and_its_version(path: Path) -> None:
+    for _ in range(2):
+        migrate(path)
+        with raw(path) as db:
+            tables = {name for (name,) in db.execute("select name from sqlite_schema where type = 'table'")}
+            assert tables == {"runs", "entries", "suspensions", "graphs"}
+            assert db.execute("pragma user_version").fetchone() == (len(sql.MIGRATIONS),)
+            assert db.execute("pragma journal_mode").fetchone() == ("wal",)
+
+
+async def test_a_file_of_a_newer_cadenza_is_refused_and_left_alone(path: Path) -> None:
+    migrate(path)
+    with raw(path) as db:
+        db.execute("pragma user_version = 99")
+    with pytest.raises(StoreTooNew, match="99"):
+        await SqliteStore(path).setup()
+    with raw(path) as db:
+        assert db.execute("pragma user_version").fetchone() == (99,)
+
+
+async def test_a_migration_keeps_what_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(path) as store:
+        await store.create(new_run())
+        await store.append(write(claim=claim(), opened=[question()]))
+        before = await whole(store)
+    monkeypatch.setattr(
+        migrating, "MIGRATIONS", (*sql.MIGRATIONS, "create table more (a); insert into more values (1)")
+    )
+    async with opened(path) as store:
+        assert await whole(store) == before
+    with raw(path) as db:
+        assert db.execute("select a from more").fetchall() == [(1,)]
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(path)
+    monkeypatch.setattr(
+        migrating, "MIGRATIONS", (*sql.MIGRATIONS, "create table more (a); create table more (a)")
+    )
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(path)
+    with raw(path) as db:
+        assert db.execute("pragma user_version").fetchone() == (1,)
+        assert db.execute("select name from sqlite_schema where name = 'more'").fetchall() == []
+
+
+def test_many_who_open_a_new_file_at_once_make_its_tables_once(tmp_path: Path) -> None:
+    for number in range(20):
+        path = tmp_path / f"{number}.db"
+        failed: list[Exception] = []
+        together = threading.Barrier(8)
+
+        def begin(
+            path: Path = path, together: threading.Barrier = together, failed: list[Exception] = failed
+        ) -> None:
+            together.wait(5)
+            try:
+                migrate(path)
+            except Exception as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=begin) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert failed == []
+
+
+# ------------------------------------------------------------------ group commit
+
+
+@pytest.mark.parametrize("where", ["on the loop", "in the writer thread"])
+async def test_a_refused_write_of_a_batch_is_undone_alone(where: str, path: Path) -> None:
+    async with opened(path) as store:
+        for name in ("r", "good"):
+            rows = [question(f"{name}-{i}", run_id=name) for i in range(2)]
+            await store.create(new_run(name))
+            await store.append(write(run_id=name, claim=claim(), opened=rows))
+        await store.answer(reply_to("r-1"))
+        before = await whole(store)
+
+        calls = [
+            store.create(new_run("new")),
+            # Its first row is answered before the second is found to be shut.
+            store.answer(reply_to("r-0", "r-1")),
+            store.append(write(1, epoch=9, opened=[question("never")])),
+            # The row moves, and then the entry turns out to be there: as when two suspensions have one id.
+            store.append(write(1, epoch=1, opened=[question("r-0")])),
+            store.append(write(1, run_id="good", epoch=1)),
+            store.answer(reply_to("good-0", run_id="good")),
+        ]
+        if where == "on the loop":
+            found = await asyncio.gather(*calls, return_exceptions=True)
+        else:
+            with locked(path):
+                under_way = asyncio.gather(*calls, return_exceptions=True)
+                await one_turn()
+            with fail_after(5):
+                found = await under_way
+
+        kinds = [type(one).__name__ for one in found]
+        assert kinds == ["str", "Refused", "RunConflict", "IntegrityError", "Receipt", "Accepted"]
+        assert await whole(store) == before
+        assert (await whole(store, "good")).run.seq == 2
+        assert [row.state for row in (await whole(store, "good")).suspensions] == ["answered", "open"]
+        assert await store.row("new") == new_run("new")
+
+
+async def test_a_commit_that_fails_fails_everything_in_its_batch(path: Path) -> None:
+    async with opened(path) as store:
+        writer = store._open()
+        for db in (writer._here, writer._there):
+            db.execute("pragma foreign_keys = on")
+        await writer.run(lambda db: db.execute("create table parent (id integer primary key)").rowcount)
+        await writer.run(
+            lambda db: (
+                db.execute(
+                    "create table child (of integer references parent (id) deferrable initially deferred)"
+                ).rowcount
+            )
+        )
+        found = await asyncio.gather(
+            store.create(new_run()),
+            # SQLite finds this one wrong at the commit.
+            writer.run(lambda db: db.execute("insert into child values (1)").rowcount),
+            store.create(new_run("other")),
+            return_exceptions=True,
+        )
+        assert [type(one) for one in found] == [sqlite3.IntegrityError] * 3
+        assert await store.row("r") is None
+        assert await store.create(new_run()) == "created"
+
+
+async def test_while_another_process_writes_the_loop_goes_on_and_writes_wait(path: Path) -> None:
+    async with opened(path) as store:
+        await store.create(new_run())
+        with locked(path):
+            waiting = asyncio.ensure_future(store.append(write(claim=claim())))
+            await one_turn()
+            with fail_after(5):
+                assert (await whole(store)).run == new_run()
+                assert [run.id for run in (await store.find(RunQuery())).runs] == ["r"]
+            assert not waiting.done()
+        with fail_after(5):
+            await waiting
+        assert (await whole(store)).run.seq == 1
+
+
+async def test_closing_waits_for_writes_that_wait_for_another_process(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.setup()
+    with locked(path):
+        calls = [asyncio.ensure_future(store.create(new_run(f"r{i}"))) for i in range(600)]
+        await one_turn()
+        ending = asyncio.ensure_future(store.close())
+        await one_turn()
+        assert not ending.done()
+    with fail_after(5):
+        await ending
+        assert await asyncio.gather(*calls) == ["created"] * 600
+
+
+async def test_a_write_whose_caller_is_gone_is_made_all_the_same(path: Path) -> None:
+    async with opened(path) as store:
+        with locked(path):
+            call = asyncio.ensure_future(store.create(new_run()))
+            await one_turn()
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+        assert await store.create(new_run()) == "there"
+
+
+# ------------------------------------------------------------------ reading
+
+
+async def test_a_load_is_one_moment_also_while_others_write(path: Path) -> None:
+    async with opened(path) as store, opened(path) as other:
+        await store.create(new_run())
+        await store.append(write(claim=claim()))
+        before = await store.load("r")
+        reader = store._reader
+        assert reader is not None
+        asked: list[str] = []
+
+        def between(statement: str) -> None:
+            """Another process commits after the run's row was read, before its entries are."""
+            if "from entries" in statement and not asked:
+                with raw(path) as db:
+                    db.execute("update runs set seq = 2 where id = 'r'")
+                    db.execute(
+                        "insert into entries select run, 2, payload from entries where run = 'r' and seq = 1"
+                    )
+                asked.append(statement)
+
+        reader.set_trace_callback(between)
+        found = await store.load("r")
+        reader.set_trace_callback(None)
+
+        assert asked
+        assert found == before
+        assert (await whole(other)).run.seq == 2
+        assert [entry.seq for entry in (await whole(store)).entries] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        RunQuery(),
+        RunQuery(workflow="w"),
+        RunQuery(status=["suspended"]),
+        RunQuery(resource="x"),
+        RunQuery(created_from=AT, created_to=after(9)),
+        RunQuery(workflow="w", created_from=AT),
+        RunQuery(status=["suspended"], created_to=AT),
+    ],
+    ids=lambda query: str({k: v for k in query.__slots__ if (v := getattr(query, k)) and k != "limit"}),
+)
+async def test_a_list_walks_an_index_and_sorts_nothing(query: RunQuery, path: Path) -> None:
+    migrate(path)
+    conditions, values = conditions_of(query)
+    with raw(path) as db:
+        for statement in (sql.find(conditions, limited=True), sql.count(conditions)):
+            steps = plan(db, statement, {**values, "limit": 10, "offset": 0})
+            assert all("INDEX" in step for step in steps), steps
+
+
+@pytest.mark.parametrize("query", [RunQuery(status=["failed", "held"]), RunQuery(id_prefix="a")])
+async def test_a_list_by_several_statuses_or_a_prefix_reads_no_whole_table(
+    query: RunQuery, path: Path
+) -> None:
+    migrate(path)
+    conditions, values = conditions_of(query)
+    with raw(path) as db:
+        for step in plan(db, sql.find(conditions, limited=True), {**values, "limit": 10, "offset": 0}):
+            assert "INDEX" in step or "PRIMARY KEY" in step or step == "USE TEMP B-TREE FOR ORDER BY"
+
+
+def test_every_other_statement_finds_its_rows_by_an_index(path: Path) -> None:
+    migrate(path)
+    statements = [
+        v for k, v in vars(sql).items() if k.isupper() and isinstance(v, str) and not k.startswith("_")
+    ]
+    with raw(path) as db:
+        for statement in [*statements, *sql.DELETE]:
+            names = {name.strip(":,();") for name in statement.split() if ":" in name}
+            values: Any = (
+                dict.fromkeys((n for n in names), 1) if ":" in statement else (1,) * statement.count("?")
+            )
+            for step in plan(db, statement, values):
+                assert "SCAN" not in step, (statement, step)
+                assert "TEMP B-TREE" not in step, (statement, step)
+
+
+def plan(db: sqlite3.Connection, statement: str, values: Any) -> list[str]:
+    return [detail for *_, detail in db.execute(f"explain query plan {statement}", values)]
