@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -44,14 +45,21 @@ def statuses(table: str) -> list[str]:
     return re.findall(r"^ *\d+  .{8}  .{22}  .{16}  (\w+)", rows, re.MULTILINE)
 
 
-def test_every_invoice_ends_as_it_should(tmp_path: Path) -> None:
-    printed = demo(tmp_path / "demo")
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo, run once: its folder and what it printed. Nobody changes them."""
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, demo(folder)
+
+
+def test_every_invoice_ends_as_it_should(done: tuple[Path, str]) -> None:
+    _, printed = done
     assert statuses(printed) == EXPECTED
     assert "28 invoices: 15 paid, 10 failed, 3 rejected." in printed
 
 
-def test_the_broken_ones_say_what_is_wrong(tmp_path: Path) -> None:
-    table = demo(tmp_path / "demo").rpartition("What became of every invoice")[2]
+def test_the_broken_ones_say_what_is_wrong(done: tuple[Path, str]) -> None:
+    table = done[1].rpartition("What became of every invoice")[2]
     reasons = dict(re.findall(r"^ *(\d+)  .{8}  .{22}  .{16}  failed    (.*)$", table, re.MULTILINE))
     assert reasons == {
         "7": "lines.0.quantity: Input should be greater than 0; total: Input should be greater than 0",
@@ -77,8 +85,8 @@ def test_runs_wait_from_one_process_to_the_next(tmp_path: Path) -> None:
     assert statuses(second) == EXPECTED
 
 
-def test_a_wrong_answer_and_a_second_one_are_refused(tmp_path: Path) -> None:
-    printed = demo(tmp_path / "demo")
+def test_a_wrong_answer_and_a_second_one_are_refused(done: tuple[Path, str]) -> None:
+    _, printed = done
     question = printed.partition("\nINV-2003, 148,000.00 SEK")[2].partition("\n\n")[0]
     said = [line.strip() for line in question.splitlines()[3:]]
     assert said[:5] == [
@@ -91,17 +99,17 @@ def test_a_wrong_answer_and_a_second_one_are_refused(tmp_path: Path) -> None:
     assert said[5].startswith("refused, AlreadyAnswered: review was already answered by dana at ")
 
 
-def test_nothing_is_paid_for_twice(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
-    demo(folder)
+def test_nothing_is_paid_for_twice(done: tuple[Path, str]) -> None:
+    folder, _ = done
     calls = Counter((folder / "calls.log").read_text().splitlines())
     assert set(calls.values()) == {1}
     assert Counter(call.split("\t")[0] for call in calls) == {"transfer": 15, "summary": 8}
 
 
-def test_the_demo_can_be_run_again(tmp_path: Path) -> None:
+def test_the_demo_starts_afresh_each_time(done: tuple[Path, str], tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    assert statuses(demo(folder)) == statuses(demo(folder))
+    shutil.copytree(done[0], folder)
+    assert statuses(demo(folder)) == EXPECTED
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
