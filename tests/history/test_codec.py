@@ -56,7 +56,11 @@ suspensions = st.builds(
     resume_schema=st.none() | tables,
     answer_type=st.none() | text,
     deadline=st.none() | moments,
-    on_timeout=values,
+    on_timeout=st.none()
+    | st.builds(ev.OnTimeout, do=st.sampled_from(["answer", "fail", "bail"]), data=values),
+    event=st.none() | text,
+    match=values,
+    due_at=st.none() | moments,
 )
 
 FIELDS: dict[str, st.SearchStrategy[Any]] = {

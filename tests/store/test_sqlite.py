@@ -120,7 +120,7 @@ def test_a_new_file_gets_every_table_and_its_version(path: Path) -> None:
         migrate(path)
         with raw(path) as db:
             tables = {name for (name,) in db.execute("select name from sqlite_schema where type = 'table'")}
-            assert tables == {"runs", "entries", "suspensions", "graphs"}
+            assert tables == {"runs", "entries", "suspensions", "graphs", "events"}
             assert db.execute("pragma user_version").fetchone() == (len(sql.MIGRATIONS),)
             assert db.execute("pragma journal_mode").fetchone() == ("wal",)
 

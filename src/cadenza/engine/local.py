@@ -32,7 +32,7 @@ from ..model.path import Path, ids, show
 from ..model.schema import Schema
 from ..model.values import Json, plain
 from ..model.workflow import Workflow
-from ..store.base import Accepted, Answering, Reply, RunRow, Write
+from ..store.base import Accepted, Answering, Refused, Reply, RunRow, Write
 from .answers import checked
 from .base import Resuming, Starting, StreamEvent
 from .drive import Drive
@@ -114,7 +114,7 @@ class LocalEngine(Driving):
             )
         )
         if not isinstance(outcome, Accepted):
-            for row in outcome.rows:
+            for row in outcome.rows if isinstance(outcome, Refused) else ():
                 refuse(row)
             raise RunNotFound(run_id)
         if outcome.receipt is not None:

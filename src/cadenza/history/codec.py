@@ -58,37 +58,44 @@ def entry_from_json(seq: int, data: Json) -> ev.Entry:
 
 
 def suspension_to_json(suspension: ev.Suspension) -> Json:
-    """*suspension* as it was opened, without what happened to it since."""
-    return {
+    """*suspension* as it was opened, without what happened to it since and without what is at its default."""
+    data: dict[str, Json] = {
         "id": suspension.id,
         "run_id": suspension.run_id,
         "path": list(suspension.path),
         "opened_at": suspension.opened_at.isoformat(),
-        "key": suspension.key,
-        "labels": list(suspension.labels),
-        "payload": suspension.payload,
-        "resume_schema": suspension.resume_schema,
-        "answer_type": suspension.answer_type,
-        "deadline": suspension.deadline.isoformat() if suspension.deadline else None,
-        "on_timeout": suspension.on_timeout,
     }
+    for name in ("key", "payload", "resume_schema", "answer_type", "event", "match"):
+        if (value := getattr(suspension, name)) is not None:
+            data[name] = value
+    if suspension.labels:
+        data["labels"] = list(suspension.labels)
+    if (timeout := suspension.on_timeout) is not None:
+        data["on_timeout"] = [timeout.do, timeout.data]
+    for name in ("deadline", "due_at"):
+        if (at := getattr(suspension, name)) is not None:
+            data[name] = at.isoformat()
+    return data
 
 
 def suspension_from_json(data: Json, **since: Any) -> ev.Suspension:
     """The suspension that `suspension_to_json` wrote: open, or with the fields *since*."""
+    found = {
+        name: data[name]
+        for name in ("key", "payload", "resume_schema", "answer_type", "event", "match")
+        if name in data
+    }
+    if "on_timeout" in data:
+        found["on_timeout"] = ev.OnTimeout(do=data["on_timeout"][0], data=data["on_timeout"][1])
+    for name in ("deadline", "due_at"):
+        found[name] = _moment(data.get(name))
     return ev.Suspension(
         id=data["id"],
         run_id=data["run_id"],
         path=path_of(data["path"]),
         opened_at=datetime.fromisoformat(data["opened_at"]),
-        key=data["key"],
-        labels=tuple(data["labels"]),
-        payload=data["payload"],
-        resume_schema=data["resume_schema"],
-        answer_type=data["answer_type"],
-        deadline=datetime.fromisoformat(data["deadline"]) if data["deadline"] else None,
-        on_timeout=data["on_timeout"],
-        **since,
+        labels=tuple(data.get("labels", ())),
+        **{**found, **since},
     )
 
 

@@ -63,11 +63,22 @@ SuspensionState: TypeAlias = Literal["open", "answered", "expired", "canceled", 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnTimeout:
+    """What follows when the deadline of a suspension passes: an answer, or the end of the step."""
+
+    do: Literal["answer", "fail", "bail"]
+    data: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
     """A place that waits for somebody: the row of its own that an answer is compared and set on.
 
     `key` names one `ask` of the step and is None for `suspend`. `resume_schema` is the JSON Schema of the answer, or None
     for anything; `answer_type` the Python type it came from, as "module:name". `resume_schema` of a `suspend` is the step's.
+    `event` is set where it waits for an event of that name, which is to fit `match`. `due_at` is when next something is to be
+    done about it: a reminder, or what follows its `deadline`. What closed it: `answer` where it was answered or `on_timeout`
+    says so, `actor` who, `via` which way ("resume", "inbox", "event", "deadline" …), `reason` why.
     """
 
     id: str
@@ -79,11 +90,17 @@ class Suspension:
     payload: Json = None
     resume_schema: Json = None
     answer_type: str | None = None
+    event: str | None = None
+    match: Json = None
     deadline: datetime | None = None
-    on_timeout: Json = None
+    on_timeout: OnTimeout | None = None
+    due_at: datetime | None = None
     state: SuspensionState = "open"
     answer: Json = None
     actor: str | None = None
+    via: str | None = None
+    idempotency_key: str | None = None
+    reason: str | None = None
     run_count: int = 0
     context: Mapping[str, Json] = field(default_factory=dict)
     closed_at: datetime | None = None

@@ -16,6 +16,8 @@ RunStatus: TypeAlias = Literal[
 StepStatus: TypeAlias = Literal["running", "waiting", "suspended", "success", "failed", "canceled"]
 
 ENDED: frozenset[str] = frozenset({"success", "failed", "canceled"})
+# Runs that no worker takes up by itself: not started, not to be gone on with, or over.
+RESTING: frozenset[str] = ENDED | {"pending", "held"}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -30,8 +30,8 @@ class Lease:
 class RunRow:
     """What is kept of a run beside its journal. `seq` is the number of the last entry, 0 before the first.
 
-    `signals` counts what others have put in for the driver: answers and cancel requests. `wake_at` is when the first timer
-    of a run at rest is due.
+    `signals` counts what others have put in for the driver: answers and cancel requests; `heard` is how many of them the
+    last driver had taken in when it gave the lease back. `wake_at` is when the first timer of a run at rest is due.
     """
 
     id: str
@@ -47,6 +47,7 @@ class RunRow:
     lease: Lease | None = None
     epoch: int = 0
     signals: int = 0
+    heard: int = 0
     cancel_requested: bool = False
 
 
@@ -83,11 +84,38 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which runs a worker takes up, and for whom.
+
+    Runs of `engine` and one of `workflows` that are neither pending, held nor ended, whose lease is free, has run out at `now` or
+    belongs to one of the owners `dead`, and which need a driver: they had one (a lease, or the status `running`), their
+    `wake_at` has come, or something was put in for them that no driver has heard. At most `limit`, those due longest first.
+    """
+
+    engine: str
+    workflows: Sequence[str]
+    owner: str
+    now: datetime
+    until: datetime
+    dead: Sequence[str] = ()
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A run that a worker got the lease of."""
+
+    run_id: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """A suspension row that leaves the state `open` without an answer."""
+    """A suspension row that leaves the state `open` without an answer. `reason` is for people."""
 
     id: str
     state: SuspensionState
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +163,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """Answers to rows of one run: all or none. `context` are keys of the runtime context to go with them.
+    """What is to become of open rows of one run: all of them, or nothing.
 
-    With `write` (whose `claim` is set) the lease is taken and the write made in the same transaction, where the lease is free and the run's
-    `seq` is `write.expect`; else only the rows change and the row's `signals` grows.
+    The rows leave `open` for `state`, with the data of their replies, and with `actor`, `via`, `idempotency_key`, `reason`,
+    `run_count` and `context` as given. The rows `closes` (rivals, whose chance is gone) become `canceled` with
+    `closes_reason`; they too must be open. With `due` each row's deadline must have come by then. With `expect` the run's
+    `seq` and `signals` must be these. With `consumes` the kept event of that id must be there, and is removed.
+
+    With `write` (whose `claim` is set) the lease is taken and the write made in the same transaction, where the lease is free
+    and the run's `seq` is `write.expect`; else only the rows change and the row's `signals` grows.
     """
 
     run_id: str
@@ -147,12 +180,21 @@ class Answering:
     run_count: int
     context: Mapping[str, Json]
     at: datetime
+    state: Literal["answered", "expired", "canceled"] = "answered"
+    via: str | None = None
+    idempotency_key: str | None = None
+    reason: str | None = None
+    closes: Sequence[str] = ()
+    closes_reason: str | None = None
+    due: datetime | None = None
+    expect: tuple[int, int] | None = None
+    consumes: str | None = None
     write: Write | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """All rows were open and are answered. `receipt` where the lease was taken and the write made."""
+    """All rows were open and are closed now. `receipt` where the lease was taken and the write made."""
 
     receipt: Receipt | None
 
@@ -164,7 +206,40 @@ class Refused:
     rows: Sequence[Suspension]
 
 
-AnswerOutcome: TypeAlias = Accepted | Refused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """Nothing was changed: `expect`, `due` or `consumes` no longer holds. Look again."""
+
+
+AnswerOutcome: TypeAlias = Accepted | Refused | Missed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptEvent:
+    """An event that nobody waited for when it was sent.
+
+    The first wait for `name` that it fits takes it, until `until`. `run_id` and `match` are as it was sent.
+    """
+
+    id: str
+    name: str
+    data: Json
+    at: datetime
+    until: datetime
+    run_id: str | None = None
+    match: Json = None
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspensionQuery:
+    """Which suspension rows, oldest first. `event` is the name of the event that they wait for."""
+
+    run_id: str | None = None
+    event: str | None = None
+    state: SuspensionState | None = "open"
+    limit: int | None = 100
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,8 +313,20 @@ class Store(Protocol):
         """Take the lease, or None where somebody else holds it."""
         ...
 
+    async def claim_due(self, wanted: Wanted) -> Sequence[Claimed]:
+        """Take the leases of runs that need a driver. Many who ask at once get different ones."""
+        ...
+
+    async def renew(self, owner: str, until: datetime) -> Sequence[str]:
+        """Let all leases of *owner* last until then; the ids of the runs whose lease it holds."""
+        ...
+
     async def release(self, run_id: str, epoch: int) -> None:
         """Give the lease back, if it is still held with *epoch*."""
+        ...
+
+    async def owners(self) -> Sequence[str]:
+        """Who holds leases now, each once."""
         ...
 
     async def answer(self, answering: Answering) -> AnswerOutcome:
@@ -248,6 +335,42 @@ class Store(Protocol):
 
     async def request_cancel(self, run_id: str, at: datetime) -> bool:
         """Note that the run is to stop, for its driver to see. False where it has ended, or was asked already."""
+        ...
+
+    # What time brings to open suspensions: `due_at` is when next something is to be done about one.
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
+        """Open rows whose `due_at` has come, the earliest first."""
+        ...
+
+    async def put_off(self, suspension_id: str, seen: datetime | None, due_at: datetime | None) -> bool:
+        """Set `due_at` of an open row, where it is *seen*: of many who try at once one succeeds."""
+        ...
+
+    async def extend(self, suspension_id: str, deadline: datetime | None, due_at: datetime | None) -> bool:
+        """Give an open row another deadline; False where it is not open."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
+        ...
+
+    async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
+        """The suspension rows that match."""
+        ...
+
+    # Events that came before anybody waited.
+
+    async def keep_event(self, event: KeptEvent) -> None:
+        """Keep *event*; with an id that is there already nothing happens."""
+        ...
+
+    async def kept_events(self, name: str, now: datetime) -> Sequence[KeptEvent]:
+        """The events of that name that are kept beyond *now*, oldest first."""
+        ...
+
+    async def drop_event(self, event_id: str) -> bool:
+        """Remove a kept event; False where it is gone."""
         ...
 
     async def find(self, query: RunQuery) -> Page:
@@ -260,4 +383,12 @@ class Store(Protocol):
 
     async def wait(self, run_id: str, seen: RunRow, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when the run's row may differ from *seen*, or after *timeout* seconds."""
+        ...
+
+    async def signals(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        """What has been put in for these runs, as their rows' `signals`; unknown runs are left out."""
+        ...
+
+    async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
+        """Return when another process may have written, or after *timeout* seconds."""
         ...

@@ -7,20 +7,25 @@ transaction on the event loop that uses the store.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from operator import itemgetter
+from typing import Any
 
 from ..errors import RunConflict, RunNotFound, StoreClosed
 from ..history.event import Entry, Suspension
-from ..history.record import ENDED, RunStatus
+from ..history.record import ENDED
 from ..model.graph import Graph
 from .base import (
     Accepted,
     Answering,
     AnswerOutcome,
     Claim,
+    Claimed,
+    KeptEvent,
     Lease,
+    Missed,
     Page,
     Presence,
     Receipt,
@@ -28,80 +33,21 @@ from .base import (
     RunQuery,
     RunRow,
     Stored,
+    SuspensionQuery,
+    Wanted,
     Write,
 )
-
-
-@dataclass(slots=True)
-class _Run:
-    """A run as it changes: making a new frozen row with each write would cost more than the write."""
-
-    row: RunRow
-    status: RunStatus
-    updated_at: datetime
-    seq: int = 0
-    fingerprint: str | None = None
-    wake_at: datetime | None = None
-    lease: Lease | None = None
-    epoch: int = 0
-    signals: int = 0
-    cancel_requested: bool = False
-    entries: list[Entry] = field(default_factory=list)
-    suspensions: dict[str, Suspension] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
-
-    def as_row(self) -> RunRow:
-        return replace(
-            self.row,
-            status=self.status,
-            seq=self.seq,
-            fingerprint=self.fingerprint,
-            wake_at=self.wake_at,
-            updated_at=self.updated_at,
-            lease=self.lease,
-            epoch=self.epoch,
-            signals=self.signals,
-            cancel_requested=self.cancel_requested,
-        )
-
-    def take(self, claim: Claim) -> bool:
-        """Give the lease to *claim*, if it may have it."""
-        if self.lease is not None and self.lease.until > claim.now and self.epoch != claim.dead:
-            return False
-        self.epoch += 1
-        self.lease = Lease(owner=claim.owner, until=claim.until, epoch=self.epoch)
-        return True
-
-    def may_write(self, write: Write) -> bool:
-        """Whether *write* comes from who holds the lease, or takes it now, and is the next."""
-        if self.seq != write.expect:
-            return False
-        if write.claim is not None:
-            return self.take(write.claim)
-        return self.lease is not None and self.epoch == write.epoch
-
-    def has_written(self, write: Write) -> bool:
-        """Whether *write* is there already, and its writer still drives the run, or gave the lease back with it."""
-        at, wanted = write.expect, list(write.entries)
-        if not wanted or self.entries[at : at + len(wanted)] != wanted:
-            return False
-        if write.claim is None:
-            return self.epoch == write.epoch
-        return write.release if self.lease is None else self.lease.owner == write.claim.owner
-
-    def receipt(self, *, released: bool = False) -> Receipt:
-        return Receipt(
-            epoch=self.epoch, signals=self.signals, cancel_requested=self.cancel_requested, released=released
-        )
+from .memory_run import Run, matches
 
 
 class MemoryStore:
     """Runs that are gone when this object is."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, Run] = {}
         self._by_suspension: dict[str, str] = {}
         self._graphs: dict[str, Graph] = {}
+        self._events: dict[str, KeptEvent] = {}
         self._waiters: dict[str, set[asyncio.Event]] = {}
         self._closed = False
 
@@ -119,11 +65,11 @@ class MemoryStore:
         if self._closed:
             raise StoreClosed
 
-    def _find(self, run_id: str) -> _Run | None:
+    def _find(self, run_id: str) -> Run | None:
         self._check_open()
         return self._runs.get(run_id)
 
-    def _get(self, run_id: str) -> _Run:
+    def _get(self, run_id: str) -> Run:
         run = self._find(run_id)
         if run is None:
             raise RunNotFound(run_id)
@@ -161,7 +107,7 @@ class MemoryStore:
     async def find(self, query: RunQuery) -> Page:
         """The runs that match."""
         self._check_open()
-        found = [run for run in self._runs.values() if _matches(run, query)]
+        found = [run for run in self._runs.values() if matches(run, query)]
         found.sort(key=lambda run: run.row.id)
         found.sort(key=lambda run: run.row.created_at, reverse=True)
         page = found[query.offset :][: query.limit]
@@ -173,7 +119,7 @@ class MemoryStore:
         """Keep *run* as `pending`, or leave the one with its id as it is and say "there"."""
         if self._find(run.id) is not None:
             return "there"
-        self._runs[run.id] = _Run(row=run, status=run.status, updated_at=run.created_at)
+        self._runs[run.id] = Run(row=run, status=run.status, updated_at=run.created_at)
         self._wake(run.id)
         return "created"
 
@@ -186,7 +132,7 @@ class MemoryStore:
             return run.receipt(released=run.lease is None)
         raise RunConflict(write.run_id)
 
-    def _write(self, run: _Run, write: Write) -> Receipt:
+    def _write(self, run: Run, write: Write) -> Receipt:
         run.entries.extend(write.entries)
         run.seq += len(write.entries)
         head = write.head
@@ -201,12 +147,15 @@ class MemoryStore:
         for closed in write.closed:
             row = run.suspensions[closed.id]
             if row.state == "open":
-                run.suspensions[closed.id] = replace(row, state=closed.state, closed_at=write.at)
+                run.suspensions[closed.id] = replace(
+                    row, state=closed.state, reason=closed.reason, closed_at=write.at
+                )
         if write.taken:
             run.taken.update(write.taken)
         released = write.release and write.signals == run.signals
         if released:
             run.lease = None
+            run.heard = run.signals
         self._wake(write.run_id)
         return run.receipt(released=released)
 
@@ -228,26 +177,49 @@ class MemoryStore:
     async def answer(self, answering: Answering) -> AnswerOutcome:
         """Compare and set the suspension rows."""
         run = self._get(answering.run_id)
-        named = [run.suspensions.get(reply.suspension_id) for reply in answering.replies]
+        named = [run.suspensions.get(id_) for id_ in (*_ids(answering), *answering.closes)]
         rows = [row for row in named if row is not None]
         shut = [row for row in rows if row.state != "open"]
         if shut or len(rows) < len(named):
             return Refused(rows=shut)
-        for row, reply in zip(rows, answering.replies, strict=True):
+        if self._has_moved(run, answering, rows):
+            return Missed()
+        for row, reply in zip(rows, answering.replies, strict=False):
             run.suspensions[row.id] = replace(
                 row,
-                state="answered",
+                state=answering.state,
                 answer=reply.data,
                 actor=answering.actor,
+                via=answering.via,
+                idempotency_key=answering.idempotency_key,
+                reason=answering.reason,
                 run_count=answering.run_count,
                 context=dict(answering.context),
                 closed_at=answering.at,
             )
+        for id_ in answering.closes:
+            run.suspensions[id_] = replace(
+                run.suspensions[id_],
+                state="canceled",
+                reason=answering.closes_reason,
+                closed_at=answering.at,
+            )
+        if answering.consumes is not None:
+            del self._events[answering.consumes]
         write = answering.write
         if write is not None and run.may_write(write):
             return Accepted(receipt=self._write(run, write))
         self._signal(run, answering.at)
         return Accepted(receipt=None)
+
+    def _has_moved(self, run: Run, answering: Answering, rows: Sequence[Suspension]) -> bool:
+        due = answering.due
+        early = due is not None and any(
+            row.deadline is None or row.deadline > due for row in rows[: len(answering.replies)]
+        )
+        gone = answering.consumes is not None and answering.consumes not in self._events
+        moved = answering.expect is not None and answering.expect != (run.seq, run.signals)
+        return early or gone or moved
 
     async def request_cancel(self, run_id: str, at: datetime) -> bool:
         """Note that the run is to stop, for its driver to see."""
@@ -258,10 +230,33 @@ class MemoryStore:
         self._signal(run, at)
         return True
 
-    def _signal(self, run: _Run, at: datetime) -> None:
+    def _signal(self, run: Run, at: datetime) -> None:
         run.signals += 1
         run.updated_at = at
         self._wake(run.row.id)
+
+    async def claim_due(self, wanted: Wanted) -> Sequence[Claimed]:
+        """Take the leases of runs that need a driver."""
+        self._check_open()
+        found = [run for run in self._runs.values() if run.needs(wanted)]
+        found.sort(key=lambda run: (run.wake_at or run.updated_at, run.row.id))
+        for run in found[: wanted.limit]:
+            run.give_lease(wanted.owner, wanted.until)
+            self._wake(run.row.id)
+        return [Claimed(run_id=run.row.id, receipt=run.receipt()) for run in found[: wanted.limit]]
+
+    async def renew(self, owner: str, until: datetime) -> Sequence[str]:
+        """Let all leases of *owner* last until then."""
+        self._check_open()
+        held = [run for run in self._runs.values() if run.lease is not None and run.lease.owner == owner]
+        for run in held:
+            run.lease = Lease(owner=owner, until=until, epoch=run.epoch)
+        return [run.row.id for run in held]
+
+    async def owners(self) -> Sequence[str]:
+        """Who holds leases now, each once."""
+        self._check_open()
+        return sorted({run.lease.owner for run in self._runs.values() if run.lease is not None})
 
     async def delete(self, run_id: str) -> bool:
         """Remove the run with its entries and suspensions; False where there is none."""
@@ -273,6 +268,71 @@ class MemoryStore:
             del self._by_suspension[suspension_id]
         self._wake(run_id)
         return True
+
+    # ------------------------------------------------------------------ what time brings, and events
+
+    def _rows(self) -> Iterator[Suspension]:
+        self._check_open()
+        return (row for run in self._runs.values() for row in run.suspensions.values())
+
+    def _change(self, suspension_id: str, **fields: Any) -> None:
+        run = self._runs[self._by_suspension[suspension_id]]
+        run.suspensions[suspension_id] = replace(run.suspensions[suspension_id], **fields)
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
+        """Open rows whose `due_at` has come, the earliest first."""
+        found = [(row.due_at, row.id, row) for row in self._rows() if row.state == "open" and row.due_at]
+        return [row for due_at, _, row in sorted(found, key=itemgetter(0, 1)) if due_at <= now][:limit]
+
+    async def put_off(self, suspension_id: str, seen: datetime | None, due_at: datetime | None) -> bool:
+        """Set `due_at` of an open row, where it is *seen*."""
+        row = await self.suspension(suspension_id)
+        if row is None or row.state != "open" or row.due_at != seen:
+            return False
+        self._change(suspension_id, due_at=due_at)
+        return True
+
+    async def extend(self, suspension_id: str, deadline: datetime | None, due_at: datetime | None) -> bool:
+        """Give an open row another deadline."""
+        row = await self.suspension(suspension_id)
+        if row is None or row.state != "open":
+            return False
+        self._change(suspension_id, deadline=deadline, due_at=due_at)
+        return True
+
+    async def next_due(self) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
+        rows = [row.due_at for row in self._rows() if row.state == "open" and row.due_at is not None]
+        runs = [run.wake_at for run in self._runs.values() if run.wake_at is not None and run.lease is None]
+        return min([*rows, *runs], default=None)
+
+    async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
+        """The suspension rows that match."""
+        found = [
+            row
+            for row in self._rows()
+            if (query.run_id is None or row.run_id == query.run_id)
+            and (query.event is None or row.event == query.event)
+            and (query.state is None or row.state == query.state)
+        ]
+        found.sort(key=lambda row: (row.opened_at, row.id))
+        return found[query.offset :][: query.limit]
+
+    async def keep_event(self, event: KeptEvent) -> None:
+        """Keep *event*."""
+        self._check_open()
+        self._events.setdefault(event.id, event)
+
+    async def kept_events(self, name: str, now: datetime) -> Sequence[KeptEvent]:
+        """The events of that name that are kept beyond *now*, oldest first."""
+        self._check_open()
+        found = [event for event in self._events.values() if event.name == name and event.until > now]
+        return sorted(found, key=lambda event: (event.at, event.id))
+
+    async def drop_event(self, event_id: str) -> bool:
+        """Remove a kept event; False where it is gone."""
+        self._check_open()
+        return self._events.pop(event_id, None) is not None
 
     # ------------------------------------------------------------------ waiting
 
@@ -293,19 +353,20 @@ class MemoryStore:
                 if not waiters:
                     del self._waiters[run_id]
 
+    async def signals(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        """What has been put in for these runs."""
+        self._check_open()
+        return {id_: self._runs[id_].signals for id_ in run_ids if id_ in self._runs}
+
+    async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
+        """Return after *timeout* seconds: nobody else can write here."""
+        await asyncio.sleep(timeout)  # noqa: TID251  real time, as other processes live in it
+
     def _wake(self, run_id: str) -> None:
         if run_id in self._waiters:
             for changed in self._waiters.pop(run_id):
                 changed.set()
 
 
-def _matches(run: _Run, query: RunQuery) -> bool:
-    row = run.row
-    return (
-        (query.workflow is None or row.workflow == query.workflow)
-        and (query.status is None or run.status in query.status)
-        and (query.resource is None or row.resource == query.resource)
-        and (query.id_prefix is None or row.id.startswith(query.id_prefix))
-        and (query.created_from is None or row.created_at >= query.created_from)
-        and (query.created_to is None or row.created_at <= query.created_to)
-    )
+def _ids(answering: Answering) -> list[str]:
+    return [reply.suspension_id for reply in answering.replies]

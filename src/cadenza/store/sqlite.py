@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from ..errors import RunNotFound, StoreClosed
 from ..history.codec import entry_from_json
@@ -24,10 +24,12 @@ from ..model.graph import from_json as graph_from_json
 from ..model.values import decode, encode
 from . import sqlite_sql as sql
 from .base import (
-    Accepted,
     Answering,
     AnswerOutcome,
     Claim,
+    Claimed,
+    KeptEvent,
+    Missed,
     Page,
     Presence,
     Receipt,
@@ -35,18 +37,27 @@ from .base import (
     RunQuery,
     RunRow,
     Stored,
+    SuspensionQuery,
+    Wanted,
     Write,
 )
 from .migrate import migrate
-from .sqlite_prepared import Prepared, claim_values, known
-from .sqlite_rows import conditions_of, micros, run_of, suspension_of
+from .sqlite_look_out import LookOut, Row
+from .sqlite_prepared import NotAsSeen, Prepared, PreparedAnswer, claim_values, known
+from .sqlite_rows import (
+    conditions_of,
+    conditions_on_suspensions,
+    event_from_json,
+    event_to_json,
+    micros,
+    optional_micros,
+    optional_moment,
+    run_of,
+    suspension_of,
+)
 from .sqlite_writer import Writer, connect
 
 _T = TypeVar("_T")
-_Row: TypeAlias = tuple[Any, ...] | None
-
-# How often a waiter looks whether another process has written; this process's own writes wake it at once.
-_LOOK = 0.01
 
 
 class SqliteStore:
@@ -58,10 +69,7 @@ class SqliteStore:
         self._reader: sqlite3.Connection | None = None
         self._reading = threading.Lock()
         self._closed = False
-        # Who waits, by run, with the row that each has seen.
-        self._waiting: dict[str, dict[asyncio.Event, _Row]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._version = 0
+        self._look_out = LookOut(version=lambda: self._read(_data_version), row=self._row)
 
     # ------------------------------------------------------------------ opening and closing
 
@@ -82,9 +90,7 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what was begun and close."""
         self._closed = True
-        self._look_away()
-        for run_id in self._waiting:
-            self._wake(run_id)
+        self._look_out.close()
         writer, self._writer = self._writer, None
         if writer is not None:
             try:
@@ -130,8 +136,8 @@ class SqliteStore:
         found = self._row(run_id)
         return run_of(found) if found else None
 
-    def _row(self, run_id: str) -> _Row:
-        found: _Row = self._read(lambda db: db.execute(sql.ROW, (run_id,)).fetchone())
+    def _row(self, run_id: str) -> Row | None:
+        found: Row | None = self._read(lambda db: db.execute(sql.ROW, (run_id,)).fetchone())
         return found
 
     async def entries(self, run_id: str, *, after: int = 0) -> Sequence[Entry]:
@@ -169,7 +175,7 @@ class SqliteStore:
 
     async def _write(self, run_id: str, work: Callable[[sqlite3.Connection], _T]) -> _T:
         result = await self._open().run(work)
-        self._wake(run_id)
+        self._look_out.wake(run_id)
         return result
 
     async def create(self, run: RunRow) -> Presence:
@@ -203,45 +209,51 @@ class SqliteStore:
 
         return await self._write(run_id, work)
 
+    async def claim_due(self, wanted: Wanted) -> Sequence[Claimed]:
+        """Take the leases of runs that need a driver."""
+        values = {
+            "engine": wanted.engine,
+            "owner": wanted.owner,
+            "now": micros(wanted.now),
+            "until": micros(wanted.until),
+            "limit": wanted.limit,
+            **{f"workflow{i}": id_ for i, id_ in enumerate(wanted.workflows)},
+            **{f"dead{i}": owner for i, owner in enumerate(wanted.dead)},
+        }
+        statement = sql.claim_due(len(wanted.workflows), len(wanted.dead))
+        found = await self._open().run(lambda db: db.execute(statement, values).fetchall())
+        for run_id, *_ in found:
+            self._look_out.wake(run_id)
+        return [
+            Claimed(run_id=id_, receipt=Receipt(epoch=epoch, signals=signals, cancel_requested=bool(cancel)))
+            for id_, epoch, signals, cancel in found
+        ]
+
+    async def renew(self, owner: str, until: datetime) -> Sequence[str]:
+        """Let all leases of *owner* last until then."""
+        values = (micros(until), owner)
+        return await self._open().run(lambda db: [id_ for (id_,) in db.execute(sql.RENEW, values).fetchall()])
+
+    async def owners(self) -> Sequence[str]:
+        """Who holds leases now, each once."""
+        return [owner for (owner,) in self._read(lambda db: db.execute(sql.OWNERS).fetchall())]
+
     async def release(self, run_id: str, epoch: int) -> None:
         """Give the lease back, if it is still held with *epoch*."""
         await self._write(run_id, lambda db: db.execute(sql.RELEASE, (run_id, epoch)).rowcount)
 
     async def answer(self, answering: Answering) -> AnswerOutcome:
         """Compare and set the suspension rows."""
-        prepared = Prepared(answering.write) if answering.write is not None else None
-        rows = [
-            {
-                "id": reply.suspension_id,
-                "run": answering.run_id,
-                "answer": encode(reply.data),
-                "actor": answering.actor,
-                "run_count": answering.run_count,
-                "context": encode(dict(answering.context)) if answering.context else None,
-                "at": micros(answering.at),
-            }
-            for reply in answering.replies
-        ]
-
-        def work(db: sqlite3.Connection) -> AnswerOutcome:
-            for row in rows:
-                if not db.execute(sql.ANSWER, row).rowcount:
-                    raise _NotOpen
-            if prepared is not None:
-                found = db.execute(sql.CLAIM_AT, prepared.claim).fetchone()
-                if found is not None:
-                    return Accepted(receipt=prepared.write_entries(db, found[0]))
-            db.execute(sql.SIGNAL, (micros(answering.at), answering.run_id))
-            return Accepted(receipt=None)
-
         try:
-            return await self._write(answering.run_id, work)
-        except _NotOpen:
+            return await self._write(answering.run_id, PreparedAnswer(answering).answer)
+        except NotAsSeen:
             if await self.row(answering.run_id) is None:
                 raise RunNotFound(answering.run_id) from None
-            named = [await self.suspension(reply.suspension_id) for reply in answering.replies]
-            own = [row for row in named if row is not None and row.run_id == answering.run_id]
-            return Refused(rows=[row for row in own if row.state != "open"])
+            named = [reply.suspension_id for reply in answering.replies] + list(answering.closes)
+            found = [await self.suspension(id_) for id_ in named]
+            own = [row for row in found if row is not None and row.run_id == answering.run_id]
+            shut = [row for row in own if row.state != "open"]
+            return Refused(rows=shut) if shut or len(own) < len(named) else Missed()
 
     async def request_cancel(self, run_id: str, at: datetime) -> bool:
         """Note that the run is to stop, for its driver to see."""
@@ -260,62 +272,70 @@ class SqliteStore:
             run_id, lambda db: [db.execute(s, (run_id,)).rowcount for s in sql.DELETE][-1] > 0
         )
 
+    # ------------------------------------------------------------------ what time brings, and events
+
+    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
+        """Open rows whose `due_at` has come, the earliest first."""
+        found = self._read(lambda db: db.execute(sql.DUE, (micros(now), limit)).fetchall())
+        return [suspension_of(row) for row in found]
+
+    async def put_off(self, suspension_id: str, seen: datetime | None, due_at: datetime | None) -> bool:
+        """Set `due_at` of an open row, where it is *seen*."""
+        values = (optional_micros(due_at), suspension_id, optional_micros(seen))
+        return await self._open().run(lambda db: db.execute(sql.PUT_OFF, values).rowcount > 0)
+
+    async def extend(self, suspension_id: str, deadline: datetime | None, due_at: datetime | None) -> bool:
+        """Give an open row another deadline."""
+        values = (optional_micros(deadline), optional_micros(due_at), suspension_id)
+        return await self._open().run(lambda db: db.execute(sql.EXTEND, values).rowcount > 0)
+
+    async def next_due(self) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
+        return optional_moment(self._read(lambda db: db.execute(sql.NEXT_DUE).fetchone())[0])
+
+    async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
+        """The suspension rows that match."""
+        self._open()
+        return await asyncio.to_thread(self._suspensions, query)
+
+    def _suspensions(self, query: SuspensionQuery) -> list[Suspension]:
+        conditions, values = conditions_on_suspensions(query)
+        with closing(connect(self.path)) as db:
+            found = db.execute(sql.suspensions(conditions), values).fetchall()
+        return [suspension_of(row) for row in found]
+
+    async def keep_event(self, event: KeptEvent) -> None:
+        """Keep *event*."""
+        payload = encode(event_to_json(event))
+        values = (event.id, event.name, micros(event.at), micros(event.until), payload)
+        await self._open().run(lambda db: db.execute(sql.KEEP, values))
+
+    async def kept_events(self, name: str, now: datetime) -> Sequence[KeptEvent]:
+        """The events of that name that are kept beyond *now*, oldest first."""
+        found = self._read(lambda db: db.execute(sql.KEPT, (name, micros(now))).fetchall())
+        return [event_from_json(decode(payload)) for (payload,) in found]
+
+    async def drop_event(self, event_id: str) -> bool:
+        """Remove a kept event; False where it is gone."""
+        return await self._open().run(lambda db: db.execute(sql.DROP, (event_id,)).rowcount > 0)
+
     # ------------------------------------------------------------------ waiting
 
     async def wait(self, run_id: str, seen: RunRow, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when the run's row may differ from *seen*, or after *timeout* seconds."""
-        changed = asyncio.Event()
-        # Look out first, then read the row: what another process commits in between is noticed by the look-out.
-        self._look_out()
-        waiting = self._waiting.setdefault(run_id, {})
-        try:
-            waiting[changed] = found = self._row(run_id)
-            if found is not None and run_of(found) == seen:
-                async with asyncio.timeout(timeout):
-                    await changed.wait()
-        except TimeoutError:
-            pass
-        finally:
-            waiting.pop(changed, None)
-            if not waiting:
-                self._waiting.pop(run_id, None)
-            if not self._waiting:
-                self._look_away()
+        await self._look_out.wait(run_id, lambda row: row is None or run_of(row) != seen, timeout)
 
-    def _look_out(self) -> None:
-        """Look into the file from now on, for as long as anybody waits."""
-        if self._timer is None:
-            self._version = self._read(_data_version)
-            self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
+    async def signals(self, run_ids: Sequence[str]) -> Mapping[str, int]:
+        """What has been put in for these runs."""
+        statement = sql.signals(len(run_ids))
+        return dict(self._read(lambda db: db.execute(statement, tuple(run_ids)).fetchall()))
 
-    def _look(self) -> None:
-        """Wake those whose row is not what it was, if anything at all was committed."""
-        self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
-        version = self._read(_data_version)
-        if version == self._version:
-            return
-        self._version = version
-        for run_id, waiting in self._waiting.items():
-            now = self._row(run_id)
-            for changed, seen in waiting.items():
-                if now != seen:
-                    changed.set()
-
-    def _look_away(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _wake(self, run_id: str) -> None:
-        for changed in self._waiting.get(run_id, ()):
-            changed.set()
+    async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
+        """Return when another process may have written, or after *timeout* seconds."""
+        await self._look_out.changed(timeout)
 
 
 def _data_version(db: sqlite3.Connection) -> int:
     """A number that changes when another connection, of any process, commits."""
     version: int = db.execute("pragma data_version").fetchone()[0]
     return version
-
-
-class _NotOpen(Exception):
-    """A row that was to be answered is not open."""

@@ -10,8 +10,8 @@ from ..history.codec import entry_to_json, suspension_to_json
 from ..model.graph import to_json as graph_to_json
 from ..model.values import encode
 from . import sqlite_sql as sql
-from .base import Claim, Receipt, RunRow, Write
-from .sqlite_rows import micros, run_of
+from .base import Accepted, Answering, Claim, Receipt, RunRow, Write
+from .sqlite_rows import micros, optional_micros, run_of
 
 # Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
 _ROWS_A_WRITE = 1_000_000
@@ -25,7 +25,16 @@ class Prepared:
         run_id, head = write.run_id, write.head
         self.rows = [(run_id, entry.seq, encode(entry_to_json(entry))) for entry in write.entries]
         self.opened = [
-            (row.id, run_id, write.expect * _ROWS_A_WRITE + i, encode(suspension_to_json(row)))
+            (
+                row.id,
+                run_id,
+                write.expect * _ROWS_A_WRITE + i,
+                encode(suspension_to_json(row)),
+                micros(row.opened_at),
+                row.event,
+                optional_micros(row.deadline),
+                optional_micros(row.due_at),
+            )
             for i, row in enumerate(write.opened)
         ]
         self.at = micros(write.at)
@@ -63,7 +72,7 @@ class Prepared:
         if self.opened:
             db.executemany(sql.OPEN, self.opened)
         for closed in write.closed:
-            db.execute(sql.CLOSE, (closed.state, self.at, closed.id))
+            db.execute(sql.CLOSE, (closed.state, self.at, closed.reason, closed.id))
         for taken in write.taken:
             db.execute(sql.TAKE, (taken,))
         if self.graph is not None:
@@ -112,3 +121,55 @@ def claim_values(run_id: str, claim: Claim) -> dict[str, Any]:
         "until": micros(claim.until),
         "dead": -1 if claim.dead is None else claim.dead,
     }
+
+
+class NotAsSeen(Exception):
+    """A row that was to be closed is not open, or something else is not what the answerer saw."""
+
+
+class PreparedAnswer:
+    """An answer with everything encoded."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+        self._write = Prepared(answering.write) if answering.write is not None else None
+        self._at = micros(answering.at)
+        shared = {
+            "run": answering.run_id,
+            "state": answering.state,
+            "actor": answering.actor,
+            "via": answering.via,
+            "key": answering.idempotency_key,
+            "reason": answering.reason,
+            "run_count": answering.run_count,
+            "context": encode(dict(answering.context)) if answering.context else None,
+            "at": self._at,
+            "due": optional_micros(answering.due),
+        }
+        self._rows = [
+            {**shared, "id": reply.suspension_id, "answer": encode(reply.data)} for reply in answering.replies
+        ]
+
+    def answer(self, db: sqlite3.Connection) -> Accepted:
+        """All of it; raises `NotAsSeen` where it cannot be."""
+        answering = self._answering
+        if answering.expect is not None:
+            _see(db.execute(sql.AS_SEEN, (answering.run_id, *answering.expect)).fetchone() is not None)
+        for row in self._rows:
+            _see(db.execute(sql.ANSWER, row).rowcount > 0)
+        for id_ in answering.closes:
+            rival = (answering.closes_reason, self._at, id_, answering.run_id)
+            _see(db.execute(sql.CLOSE_RIVAL, rival).rowcount > 0)
+        if answering.consumes is not None:
+            _see(db.execute(sql.DROP, (answering.consumes,)).rowcount > 0)
+        if self._write is not None:
+            found = db.execute(sql.CLAIM_AT, self._write.claim).fetchone()
+            if found is not None:
+                return Accepted(receipt=self._write.write_entries(db, found[0]))
+        db.execute(sql.SIGNAL, (self._at, answering.run_id))
+        return Accepted(receipt=None)
+
+
+def _see(holds: bool) -> None:  # noqa: FBT001  reads as a sentence
+    if not holds:
+        raise NotAsSeen

@@ -8,7 +8,7 @@ from typing import Any
 from ..history.codec import suspension_from_json
 from ..history.event import Suspension
 from ..model.values import Json, decode
-from .base import Lease, RunQuery, RunRow
+from .base import KeptEvent, Lease, RunQuery, RunRow, SuspensionQuery
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -49,6 +49,7 @@ def run_of(row: tuple[Any, ...]) -> RunRow:
         until,
         epoch,
         signals,
+        heard,
         cancel,
         *times,
     ) = row
@@ -60,10 +61,11 @@ def run_of(row: tuple[Any, ...]) -> RunRow:
         status=status,
         seq=seq,
         fingerprint=fingerprint,
-        wake_at=moment(wake_at) if wake_at is not None else None,
+        wake_at=optional_moment(wake_at),
         lease=Lease(owner=owner, until=moment(until), epoch=epoch) if owner is not None else None,
         epoch=epoch,
         signals=signals,
+        heard=heard,
         cancel_requested=bool(cancel),
         created_at=moment(times[0]),
         updated_at=moment(times[1]),
@@ -71,15 +73,20 @@ def run_of(row: tuple[Any, ...]) -> RunRow:
 
 
 def suspension_of(row: tuple[Any, ...]) -> Suspension:
-    opened, state, answer, actor, run_count, context, closed_at = row
+    opened, state, deadline, due_at, answer, actor, via, key, reason, run_count, context, closed_at = row
     return suspension_from_json(
         decode(opened),
         state=state,
+        deadline=optional_moment(deadline),
+        due_at=optional_moment(due_at),
         answer=_optional(answer),
         actor=actor,
+        via=via,
+        idempotency_key=key,
+        reason=reason,
         run_count=run_count,
         context=_optional(context) or {},
-        closed_at=moment(closed_at) if closed_at is not None else None,
+        closed_at=optional_moment(closed_at),
     )
 
 
@@ -93,3 +100,44 @@ def micros(at: datetime) -> int:
 
 def moment(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
+
+
+def optional_moment(micros: int | None) -> datetime | None:
+    return moment(micros) if micros is not None else None
+
+
+def optional_micros(at: datetime | None) -> int | None:
+    return micros(at) if at is not None else None
+
+
+def conditions_on_suspensions(query: SuspensionQuery) -> tuple[list[str], dict[str, Any]]:
+    conditions: list[str] = []
+    values: dict[str, Any] = {"limit": -1 if query.limit is None else query.limit, "offset": query.offset}
+    if query.state == "open":
+        conditions.append("state = 'open'")  # as the indexes say it
+    elif query.state is not None:
+        conditions.append("state = :state")
+        values["state"] = query.state
+    for column, value in (("run", query.run_id), ("event", query.event)):
+        if value is not None:
+            conditions.append(f"{column} = :{column}")
+            values[column] = value
+    return conditions, values
+
+
+def event_to_json(event: KeptEvent) -> Json:
+    return {
+        "id": event.id,
+        "name": event.name,
+        "data": event.data,
+        "at": event.at.isoformat(),
+        "until": event.until.isoformat(),
+        "run_id": event.run_id,
+        "match": event.match,
+        "actor": event.actor,
+    }
+
+
+def event_from_json(data: Json) -> KeptEvent:
+    at, until = datetime.fromisoformat(data["at"]), datetime.fromisoformat(data["until"])
+    return KeptEvent(**{**data, "at": at, "until": until})

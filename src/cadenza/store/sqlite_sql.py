@@ -8,21 +8,32 @@ create table runs (
   id text primary key, workflow text not null, engine text not null, resource text, status text not null,
   seq integer not null default 0, fingerprint text, wake_at integer,
   lease_owner text, lease_until integer, epoch integer not null default 0,
-  signals integer not null default 0, cancel_requested integer not null default 0,
+  signals integer not null default 0, heard integer not null default 0, cancel_requested integer not null default 0,
   created_at integer not null, updated_at integer not null
 ) without rowid;
 create index runs_by_time on runs (created_at desc, id);
 create index runs_by_workflow on runs (workflow, created_at desc);
 create index runs_by_status on runs (status, created_at desc);
 create index runs_by_resource on runs (resource, created_at desc) where resource is not null;
-create index runs_due on runs (wake_at) where wake_at is not null;
+create index runs_due on runs (wake_at) where wake_at is not null and lease_owner is null;
+create index runs_led on runs (lease_owner, lease_until) where lease_owner is not null;
+create index runs_left on runs (status) where status = 'running' and lease_owner is null;
+create index runs_unheard on runs (signals) where signals > heard and lease_owner is null;
 create table entries (run text not null, seq integer not null, payload blob not null, primary key (run, seq)) without rowid;
 create table suspensions (
   id text primary key, run text not null, number integer not null, state text not null, opened blob not null,
-  answer blob, actor text, run_count integer not null default 0, context blob, closed_at integer, taken integer not null default 0
+  opened_at integer not null, event text, deadline integer, due_at integer,
+  answer blob, actor text, via text, key text, reason text, run_count integer not null default 0, context blob,
+  closed_at integer, taken integer not null default 0
 ) without rowid;
 create index suspensions_by_run on suspensions (run, number);
-create index suspensions_open on suspensions (state, number) where state = 'open';
+create index suspensions_open on suspensions (opened_at, id) where state = 'open';
+create index suspensions_due on suspensions (due_at, id) where state = 'open' and due_at is not null;
+create index suspensions_by_event on suspensions (event, opened_at) where state = 'open' and event is not null;
+create table events (
+  id text primary key, name text not null, at integer not null, until integer not null, payload blob not null
+) without rowid;
+create index events_by_name on events (name, at);
 create table graphs (fingerprint text primary key, payload blob not null) without rowid;
 """
 
@@ -30,7 +41,7 @@ MIGRATIONS = (_TABLES,)
 
 _RUN = (
     "id, workflow, engine, resource, status, seq, fingerprint, wake_at, lease_owner, lease_until, epoch, signals, "
-    "cancel_requested, created_at, updated_at"
+    "heard, cancel_requested, created_at, updated_at"
 )
 
 # A new run, unless there is one with its id.
@@ -43,7 +54,9 @@ ROW = f"select {_RUN} from runs where id = ?"
 # The entries of a run after a number.
 ENTRIES = "select seq, payload from entries where run = ? and seq > ? order by seq"
 # The suspensions of a run, in the order in which they were opened.
-_SUSPENSION = "opened, state, answer, actor, run_count, context, closed_at"
+_SUSPENSION = (
+    "opened, state, deadline, due_at, answer, actor, via, key, reason, run_count, context, closed_at"
+)
 SUSPENSIONS = f"select {_SUSPENSION} from suspensions where run = ? order by number"
 SUSPENSION = f"select {_SUSPENSION} from suspensions where id = ?"
 GRAPH = "select payload from graphs where fingerprint = ?"
@@ -70,24 +83,74 @@ MOVE_ON = (
 )
 INSERT_ENTRY = "insert into entries (run, seq, payload) values (?, ?, ?)"
 # A new suspension; its number orders those of a run.
-OPEN = "insert into suspensions (id, run, number, state, opened) values (?, ?, ?, 'open', ?)"
-CLOSE = "update suspensions set state = ?, closed_at = ? where id = ? and state = 'open'"
+OPEN = (
+    "insert into suspensions (id, run, number, state, opened, opened_at, event, deadline, due_at) "
+    "values (?, ?, ?, 'open', ?, ?, ?, ?, ?)"
+)
+CLOSE = "update suspensions set state = ?, closed_at = ?, reason = ? where id = ? and state = 'open'"
 TAKE = "update suspensions set taken = 1 where id = ?"
 INSERT_GRAPH = "insert into graphs (fingerprint, payload) values (?, ?) on conflict (fingerprint) do nothing"
 # Give the lease back, where nothing has been put in that the driver has not seen.
-RELEASE_SEEN = "update runs set lease_owner = null, lease_until = null where id = :id and epoch = :epoch and signals = :signals"
-RELEASE = "update runs set lease_owner = null, lease_until = null where id = ? and epoch = ? and lease_owner is not null"
-# The compare-and-set of an answer.
-ANSWER = (
-    "update suspensions set state = 'answered', answer = :answer, actor = :actor, run_count = :run_count, "
-    "context = :context, closed_at = :at where id = :id and run = :run and state = 'open'"
+RELEASE_SEEN = (
+    "update runs set lease_owner = null, lease_until = null, heard = signals "
+    "where id = :id and epoch = :epoch and signals = :signals"
 )
+RELEASE = "update runs set lease_owner = null, lease_until = null where id = ? and epoch = ? and lease_owner is not null"
+# The compare-and-set of an answer, or of what else closes a row.
+ANSWER = (
+    "update suspensions set state = :state, answer = :answer, actor = :actor, via = :via, key = :key, reason = :reason, "
+    "run_count = :run_count, context = :context, closed_at = :at "
+    "where id = :id and run = :run and state = 'open' and (:due is null or deadline <= :due)"
+)
+# Rivals of what is answered.
+CLOSE_RIVAL = "update suspensions set state = 'canceled', reason = ?, closed_at = ? where id = ? and run = ? and state = 'open'"
+# Whether a run stands where somebody saw it.
+AS_SEEN = "select 1 from runs where id = ? and seq = ? and signals = ?"
 SIGNAL = "update runs set signals = signals + 1, updated_at = ? where id = ?"
 # Ask the driver to stop; once, and only of a run that has not ended.
 CANCEL = (
     "update runs set cancel_requested = 1, signals = signals + 1, updated_at = :at "
     "where id = :id and cancel_requested = 0 and status not in ('success', 'failed', 'canceled')"
 )
+
+
+def claim_due(workflows: int, dead: int) -> str:
+    """Take the leases of runs that need a driver: led by nobody who lives, left under way, unheard, or due."""
+    named = ", ".join(f":workflow{i}" for i in range(workflows))
+    gone = ", ".join(f":dead{i}" for i in range(dead))
+    return (
+        "update runs set lease_owner = :owner, lease_until = :until, epoch = epoch + 1 where id in ("
+        "select id from runs where id in ("
+        "select id from runs where lease_owner is not null and lease_until <= :now "
+        f"union all select id from runs where lease_owner in ({gone}) "
+        "union all select id from runs where lease_owner is null and status = 'running' "
+        "union all select id from runs where lease_owner is null and signals > heard "
+        "union all select id from runs where lease_owner is null and wake_at <= :now"
+        f") and engine = :engine and workflow in ({named}) "
+        "and status not in ('pending', 'held', 'success', 'failed', 'canceled') "
+        "order by coalesce(wake_at, updated_at), id limit :limit) "
+        "returning id, epoch, signals, cancel_requested"
+    )
+
+
+RENEW = "update runs set lease_until = ? where lease_owner = ? returning id"
+OWNERS = "select distinct lease_owner from runs where lease_owner is not null order by lease_owner"
+# What time brings.
+DUE = (
+    f"select {_SUSPENSION} from suspensions where state = 'open' and due_at is not null and due_at <= ? "
+    "order by due_at, id limit ?"
+)
+PUT_OFF = "update suspensions set due_at = ? where id = ? and state = 'open' and due_at is ?"
+EXTEND = "update suspensions set deadline = ?, due_at = ? where id = ? and state = 'open'"
+NEXT_DUE = (
+    "select min(at) from ("
+    "select min(wake_at) as at from runs where wake_at is not null and lease_owner is null "
+    "union all select min(due_at) from suspensions where state = 'open' and due_at is not null)"
+)
+# Events that are kept.
+KEEP = "insert into events (id, name, at, until, payload) values (?, ?, ?, ?, ?) on conflict (id) do nothing"
+KEPT = "select payload from events where name = ? and until > ? order by at, id"
+DROP = "delete from events where id = ?"
 # Whether the entries that a write brings are there already.
 SAME = "select payload from entries where run = ? and seq = ?"
 DELETE = (
@@ -108,3 +171,14 @@ def count(conditions: list[str]) -> str:
     """How many runs meet *conditions*."""
     where = f" where {' and '.join(conditions)}" if conditions else ""
     return f"select count(*) from runs{where}"
+
+
+def suspensions(conditions: list[str]) -> str:
+    """Suspension rows that meet *conditions*, oldest first."""
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    return f"select {_SUSPENSION} from suspensions{where} order by opened_at, id limit :limit offset :offset"
+
+
+def signals(runs: int) -> str:
+    """What was put in for so many runs."""
+    return f"select id, signals from runs where id in ({', '.join('?' * runs)})"

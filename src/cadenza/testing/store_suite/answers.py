@@ -56,7 +56,10 @@ async def exercise_suspensions_come_back_whole_and_in_the_order_they_were_opened
         resume_schema={"type": "object", "properties": {"b": {}, "a": {}}},
         answer_type="app:Review",
         deadline=after(60),
-        on_timeout={"decision": "reject"},
+        on_timeout=ev.OnTimeout(do="answer", data={"decision": "reject"}),
+        due_at=after(30),
+        event="paid",
+        match={"order": 7},
     )
     rows = [asked, question("b"), question("a")]
     async with opened(make_store, first=write(count=3, claim=claim(), opened=rows)) as store:

@@ -1,0 +1,109 @@
+"""A run of the memory store: what it holds of one, and what may be done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from ..history.event import Entry, Suspension
+from ..history.record import RESTING, RunStatus
+from .base import Claim, Lease, Receipt, RunQuery, RunRow, Wanted, Write
+
+
+@dataclass(slots=True)
+class Run:
+    """A run as it changes: making a new frozen row with each write would cost more than the write."""
+
+    row: RunRow
+    status: RunStatus
+    updated_at: datetime
+    seq: int = 0
+    fingerprint: str | None = None
+    wake_at: datetime | None = None
+    lease: Lease | None = None
+    epoch: int = 0
+    signals: int = 0
+    heard: int = 0
+    cancel_requested: bool = False
+    entries: list[Entry] = field(default_factory=list)
+    suspensions: dict[str, Suspension] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+
+    def as_row(self) -> RunRow:
+        return replace(
+            self.row,
+            status=self.status,
+            seq=self.seq,
+            fingerprint=self.fingerprint,
+            wake_at=self.wake_at,
+            updated_at=self.updated_at,
+            lease=self.lease,
+            epoch=self.epoch,
+            signals=self.signals,
+            heard=self.heard,
+            cancel_requested=self.cancel_requested,
+        )
+
+    def take(self, claim: Claim) -> bool:
+        """Give the lease to *claim*, if it may have it."""
+        if self.lease is not None and self.lease.until > claim.now and self.epoch != claim.dead:
+            return False
+        self.give_lease(claim.owner, claim.until)
+        return True
+
+    def give_lease(self, owner: str, until: datetime) -> None:
+        """Let *owner* drive from now on."""
+        self.epoch += 1
+        self.lease = Lease(owner=owner, until=until, epoch=self.epoch)
+
+    def needs(self, wanted: Wanted) -> bool:
+        """Whether the run needs a driver and *wanted* may have it."""
+        lease = self.lease
+        free = lease is None or lease.until <= wanted.now or lease.owner in wanted.dead
+        return (
+            free
+            and self.row.engine == wanted.engine
+            and self.row.workflow in wanted.workflows
+            and self.status not in RESTING
+            and (
+                lease is not None
+                or self.status == "running"
+                or self.signals > self.heard
+                or (self.wake_at is not None and self.wake_at <= wanted.now)
+            )
+        )
+
+    def may_write(self, write: Write) -> bool:
+        """Whether *write* comes from who holds the lease, or takes it now, and is the next."""
+        if self.seq != write.expect:
+            return False
+        if write.claim is not None:
+            return self.take(write.claim)
+        return self.lease is not None and self.epoch == write.epoch
+
+    def has_written(self, write: Write) -> bool:
+        """Whether *write* is there already, and its writer still drives the run, or gave the lease back with it."""
+        at, wanted = write.expect, list(write.entries)
+        if not wanted or self.entries[at : at + len(wanted)] != wanted:
+            return False
+        if write.claim is None:
+            return self.epoch == write.epoch
+        return write.release if self.lease is None else self.lease.owner == write.claim.owner
+
+    def receipt(self, *, released: bool = False) -> Receipt:
+        return Receipt(
+            epoch=self.epoch, signals=self.signals, cancel_requested=self.cancel_requested, released=released
+        )
+
+
+def matches(run: Run, query: RunQuery) -> bool:
+    """Whether *query* means *run*."""
+    row = run.row
+    return (
+        (query.workflow is None or row.workflow == query.workflow)
+        and (query.status is None or run.status in query.status)
+        and (query.resource is None or row.resource == query.resource)
+        and (query.id_prefix is None or row.id.startswith(query.id_prefix))
+        and (query.created_from is None or row.created_at >= query.created_from)
+        and (query.created_to is None or row.created_at <= query.created_to)
+    )
