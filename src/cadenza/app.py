@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock
 from .engine.local import LocalEngine
-from .errors import AmbiguousApp, DuplicateWorkflow, RunAlive, RunNotFound, UnknownWorkflow, WrongWorkflow
+from .engine.sending import Event, send
+from .engine.worker import Worker
+from .errors import (
+    AmbiguousApp,
+    DuplicateWorkflow,
+    NoEventTarget,
+    RunAlive,
+    RunNotFound,
+    UnknownWorkflow,
+    WrongWorkflow,
+)
 from .history.record import RunStatus
-from .model.workflow import Workflow
+from .inbox import Inbox
+from .model.values import plain
+from .model.workflow import Durability, Workflow
 from .run import Run, new_run_id
 from .store.base import Page, RunQuery, Store
 from .store.open import open_store
@@ -26,7 +38,9 @@ class Cadenza:
     """Runs workflows and keeps them in a store.
 
     *store* is a URL (`"sqlite:///runs.db"`, `"memory://"`), a `Store`, or nothing for memory. *context_secrets* are keys of the
-    runtime context that are never kept and must be given again on each call.
+    runtime context that are never kept and must be given again on each call. `async with app:` opens the store and, unless
+    *worker* is False, runs a worker: it goes on with runs whose timer or deadline is due, whose process has died, or which were
+    answered while nobody drove them. *durability* is that of workflows that state none.
     """
 
     def __init__(
@@ -37,12 +51,17 @@ class Cadenza:
         clock: Clock | None = None,
         worker: bool = True,
         context_secrets: Iterable[str] = (),
+        durability: Durability = "sync",
     ) -> None:
         self.clock = clock or SystemClock()
         self.store = open_store(store)
         self.worker = worker
-        self.engine = LocalEngine(self.store, self.clock, secret_keys=frozenset(context_secrets))
+        self.engine = LocalEngine(
+            self.store, self.clock, secret_keys=frozenset(context_secrets), durability=durability
+        )
         self._workflows: dict[str, Workflow[Any, Any]] = {}
+        self._worker = Worker(self.engine, lambda: self._workflows)
+        self.inbox = Inbox(self.engine, lambda id_: self.workflow(id_).workflow)
         for workflow in workflows:
             self.register(workflow)
 
@@ -126,15 +145,47 @@ class Cadenza:
             raise RunAlive(run_id, row.lease.owner)
         await self.store.delete(run_id)
 
+    async def send_event(
+        self,
+        name: str,
+        data: Any = None,
+        *,
+        run_id: str | None = None,
+        match: Mapping[str, Any] | None = None,
+        keep: bool = False,
+        actor: str | None = None,
+    ) -> list[str]:
+        """Let an event reach the runs that wait for it (`Workflow.wait_for_event`); their ids.
+
+        *run_id* names one run, *match* those whose wait holds all of its keys with these values; `match={}` means all. With
+        *keep*, where nobody waits yet, the first wait within 24 hours that it fits gets it. Raises `NoEventTarget`,
+        `RunNotFound`, and `InvalidResumeData` where a wait cannot take the data: then it reaches none.
+        """
+        if run_id is None and match is None:
+            raise NoEventTarget(name)
+        if run_id is not None and await self.store.row(run_id) is None:
+            raise RunNotFound(run_id)
+        event = Event(
+            name=name,
+            data=data,
+            run_id=run_id,
+            match=None if match is None else plain(match, f"match of event {name!r}"),
+            actor=actor,
+        )
+        return await send(self.engine, self._workflows, event, keep=keep)
+
     async def close(self) -> None:
         """Stop driving and close the store. Runs under way are kept, for the next app to take up."""
         for workflow in self._workflows.values():
             workflow.homes.discard(self)
+        await self._worker.stop()
         await self.engine.close()
         await self.store.close()
 
     async def __aenter__(self) -> Self:
         await self.store.setup()
+        if self.worker:
+            self._worker.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -86,6 +86,8 @@ class Run(Generic[Out]):
         run_count: int = 0,
         retry_count: int = 0,
         actor: str | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
         tracing_context: Mapping[str, Any] | None = None,
         tracing_options: Mapping[str, Any] | None = None,
         output_options: Options = None,
@@ -95,9 +97,13 @@ class Run(Generic[Out]):
 
         *step* is a step, a workflow, an id, a dotted string, a list of them from outside in, or an element of
         `result.suspended` or `result.suspensions`; it may be left out while exactly one step is suspended. Naming a foreach answers
-        all its waiting items, `for_each_index` picks one. Everything is checked before anything is written: `RunNotFound`,
-        `RunNotSuspended`, `StepNotSuspended`, `AmbiguousStep`, `UnknownLabel`, `ConflictingTarget`, `InvalidIndex`,
-        `AlreadyAnswered`, `InvalidResumeData`, `RunHeld`.
+        all its waiting items, `for_each_index` picks one. Exactly one answer wins; *actor* is who gives it. The same answer again
+        with the same *idempotency_key* gets the outcome of the first, with other data `IdempotencyConflict`. With *dry_run*
+        everything is checked and nothing done; the result is the run as it is.
+
+        Everything is checked before anything is written: `RunNotFound`, `RunNotSuspended`, `StepNotSuspended`,
+        `AmbiguousStep`, `UnknownLabel`, `ConflictingTarget`, `InvalidIndex`, `AlreadyAnswered`, `SuspensionExpired`,
+        `SuspensionCanceled`, `SuspensionSuperseded`, `SuspensionNotFound`, `InvalidResumeData`, `RunHeld`.
         """
         target = target_of(step)
         if isinstance(target, str):
@@ -113,6 +119,8 @@ class Run(Generic[Out]):
             context=runtime_context if runtime_context is not None else request_context,
             run_count=run_count or retry_count,
             actor=actor,
+            idempotency_key=idempotency_key,
+            dry_run=dry_run,
             tracing=_tracing(tracing_context, tracing_options),
             wait=wait,
         )

@@ -92,6 +92,8 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "attempt": st.integers(1, 99),
     "value": values,
     "verdict": st.booleans(),
+    "reason": text,
+    "via": st.none() | text,
 }
 # The same field means more in these.
 SPECIAL: dict[tuple[type[Any], str], st.SearchStrategy[Any]] = {

@@ -184,7 +184,7 @@ async def _main(name: str, store: str) -> None:
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(lines), sys.stdin.buffer
     )
-    async with Cadenza(store=store, workflows=WORKFLOWS) as app:
+    async with Cadenza(store=store, workflows=WORKFLOWS, worker=False) as app:
         await Program(name, app, lines).obey()
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from ..history.event import Suspension
 from ..history.resume import ResumeRequest
 from ..history.rewind import TravelRequest
 from ..history.snapshot import Snapshot
@@ -35,6 +36,9 @@ class Resuming:
     context: Mapping[str, Any] | None = None
     run_count: int = 0
     actor: str | None = None
+    via: str = "resume"
+    idempotency_key: str | None = None
+    dry_run: bool = False
     tracing: Mapping[str, Any] = field(default_factory=dict)
     wait: bool = True
 
@@ -54,6 +58,16 @@ class Engine(Protocol):
 
     async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
         """Answer suspensions and go on."""
+        ...
+
+    async def withdraw(
+        self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
+    ) -> None:
+        """Close an open suspension without an answer: its step fails."""
+        ...
+
+    async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
+        """Let what is to follow the deadline of *row* happen; False where somebody, or another process, was faster."""
         ...
 
     async def restart(

@@ -14,12 +14,13 @@ from ..execution.effects import Call, Done, Failed, Outcome, Question
 from ..execution.failure import failure_of
 from ..execution.invoke import invoke
 from ..execution.mapping import RunValues
-from ..execution.run_once import AnswerOutdated
+from ..execution.run_once import AnswerOutdated, type_name
 from ..execution.world import AbortSignal, World
 from ..history import event as ev
+from ..model.members import Code
 from ..model.path import Path, ids, show
 from ..model.values import Json, plain
-from ..model.workflow import Code, Workflow
+from ..model.workflow import Workflow
 from .results import make_scope
 
 
@@ -40,6 +41,15 @@ class UserCode:
         if code is None:
             raise RunHeld(self._world.run_id, f"today's code has no step at {show(ids(path))}")
         return code
+
+    def event_schema(self, path: Path) -> tuple[Json, str | None]:
+        """What the event that is waited for at *path* brings: its JSON Schema, None for anything, and the name of its type."""
+        places = ids(path)
+        owner = self._workflow.nested(places[:-1])
+        schema = owner.events.get(places[-1]) if owner is not None else None
+        if schema is None:
+            raise RunHeld(self._world.run_id, f"today's code waits for no event at {show(places)}")
+        return (None, None) if schema.anything else (schema.describe(), type_name(schema.type))
 
     async def attempt(self, call: Call, code: Code) -> Outcome:
         """Call the step once."""

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..clock import Clock
-from ..errors import CadenzaError
-from ..execution.effects import Call, Done, Failed, Outcome, Question
+from ..errors import CadenzaError, RunHeld
+from ..execution.effects import Again, Call, Done, Failed, Outcome, Question
 from ..execution.fan import Dropped
 from ..execution.interpreter import Interpreter
+from ..execution.run_once import new_id
 from ..execution.world import AbortSignal
 from ..history import event as ev
 from ..history.journal import Batch, Journal
 from ..history.snapshot import Snapshot
-from ..model.graph import Graph
+from ..model.graph import Graph, WaitForEvent
 from ..model.path import Path
 from ..model.values import Json
-from ..model.workflow import Workflow
+from ..model.workflow import Durability, Workflow
 from ..store.base import Claim, Closed, Head, Receipt, RunRow, Store, Write
 from .code import UserCode
-
-LEASE = timedelta(seconds=60)
+from .events import take_kept_event
+from .lease import new_claim
+from .waits import Waits
 
 
 class Drive:
@@ -43,6 +45,7 @@ class Drive:
         secret_keys: frozenset[str] = frozenset(),
         secrets: Mapping[str, Any] | None = None,
         tracing: Mapping[str, Any] | None = None,
+        durability: Durability = "sync",
         publish: Callable[[str, list[ev.Entry]], None],
         show_chunk: Callable[[str, Path, Json], None],
     ) -> None:
@@ -55,7 +58,7 @@ class Drive:
         self.signal = AbortSignal()
         self.loop = asyncio.get_running_loop()
         self.snapshot = snapshot
-        self.journal = Journal(snapshot, now=clock.now, write=self._write)
+        self.journal = Journal(snapshot, now=clock.now, write=self._write, eager=durability == "sync")
         self.finished: asyncio.Future[None] = self.loop.create_future()
         self.signals = 0
         self._epoch = 0
@@ -68,15 +71,12 @@ class Drive:
         self._code = UserCode(workflow, self, clock)
         self._publish = publish
         self._show_chunk = show_chunk
-        self._answers: dict[str, ev.Suspension] = {}
-        self._parked: dict[str, asyncio.Future[ev.Suspension | None]] = {}
-        self._timers: list[datetime] = []
+        self._waits = Waits(self.loop, clock)
         self._pinned = run.fingerprint
         self._released = False
         self._head: tuple[object, ...] = ()
         self._dead = False
         self._gate = asyncio.Lock()
-        self._interrupt = asyncio.Event()
         self._resting: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self.task: asyncio.Task[None] | None = None
@@ -88,13 +88,7 @@ class Drive:
 
     def claim_with(self, dead: int | None) -> None:
         """Take the lease with the first write; *dead* is the epoch of a lease whose owner is gone."""
-        self._claim = self.new_claim(self._owner, self._clock, dead)
-
-    @staticmethod
-    def new_claim(owner: str, clock: Clock, dead: int | None) -> Claim:
-        """A wish for the lease, from now."""
-        now = clock.now()
-        return Claim(owner=owner, now=now, until=now + LEASE, dead=dead)
+        self._claim = new_claim(self._owner, self._clock, dead)
 
     def holds(self, receipt: Receipt) -> None:
         """The lease was taken by another call, whose *receipt* this is, and what is noted written with it."""
@@ -142,6 +136,10 @@ class Drive:
             self._released = True
         except Dropped:
             pass
+        except RunHeld as held:
+            self.error = held
+            await self._hold(held.reason)
+            raise
         except BaseException as error:
             self.error = error
             if self._resting is not None:
@@ -154,6 +152,23 @@ class Drive:
             # Drive, journal and interpreter hold one another: without this each run would wait for the cycle collector.
             del self._interpreter, self.journal, self._code
 
+    async def hold(self, reason: str) -> None:
+        """Instead of going on: write that the run is held, and give the lease back."""
+        self.error = RunHeld(self.run_id, reason)
+        try:
+            await self._hold(reason)
+        finally:
+            self.finished.set_result(None)
+
+    async def _hold(self, reason: str) -> None:
+        if self._released or self._dead:
+            return
+        self.journal.note(ev.RunHeld(reason=reason))
+        receipt = await self.journal.commit_by(self._write_last)
+        if not receipt.released:
+            await self._store.release(self.run_id, self._epoch)
+        self._released = True
+
     def at_rest(self) -> None:
         """No branch moves: settle, once the one that stopped last has said what it waits for."""
         self.loop.call_soon(self._come_to_rest)
@@ -163,7 +178,8 @@ class Drive:
             self._resting = self.loop.create_task(self._rest())
 
     def _is_quiet(self) -> bool:
-        return not self.finished.done() and self._interpreter.at_rest and not self._woken()
+        over = self._released or self.finished.done()
+        return not over and self._interpreter.at_rest and not self._waits.woken
 
     async def _rest(self) -> None:
         """Make the rest durable and give the lease back, or take in what came meanwhile and go on."""
@@ -172,7 +188,7 @@ class Drive:
             async with self._gate:
                 if not self._is_quiet():
                     return
-                self.journal.note(ev.RunSuspended(until=min(self._timers, default=None)))
+                self.journal.note(ev.RunSuspended(until=self._waits.first_timer))
                 receipt = await self.journal.commit_by(self._write_last)
                 self._released = receipt.released
                 if not receipt.released:
@@ -181,10 +197,6 @@ class Drive:
         except Exception as error:
             self._failure = error
         self._wake()
-
-    def _woken(self) -> bool:
-        """Whether a branch has its answer and only waits for its turn."""
-        return any(future.done() for future in self._parked.values())
 
     async def _pass_gate(self) -> None:
         """Go on from where a branch has waited.
@@ -265,24 +277,18 @@ class Drive:
         if stored is None:
             return
         self.signals = stored.run.signals
-        self.give([row for row in stored.suspensions if row.state == "answered"])
+        self.give(stored.suspensions)
         if stored.run.cancel_requested:
             self.stop()
 
-    def give(self, rows: list[ev.Suspension]) -> None:
-        """Answered rows: their branches go on."""
-        for row in rows:
-            if row.id in self.snapshot.open:
-                self._answers[row.id] = row
+    def give(self, rows: Iterable[ev.Suspension]) -> None:
+        """Take in the run's suspension rows: where one was closed, its branch goes on."""
+        self._waits.give(rows, self.snapshot.open)
 
     def _wake(self) -> None:
         """Let those go on who have what they waited for; all of them, where the walk is over."""
         over = self._released or self._failure is not None or self.signal.aborted
-        if over:
-            self._interrupt.set()
-        for id_, future in self._parked.items():
-            if not future.done() and (over or id_ in self._answers):
-                future.set_result(self._answers.get(id_))
+        self._waits.wake(everybody=over)
 
     async def poke(self) -> bool:
         """Somebody has put something in: look at once. False where the lease is given back already."""
@@ -310,28 +316,17 @@ class Drive:
         """The present moment."""
         return self._clock.now()
 
-    async def execute(self, call: Call) -> Outcome:
-        """One logical execution of a step, retries included."""
+    async def execute(self, call: Call) -> Outcome | Again:
+        """One attempt of a step."""
         code = self._code.find(call.path)
-        record = call.record
-        if record.retry_at is not None:
-            await self.sleep_until(record.retry_at)
-        while True:
-            outcome = await self._code.attempt(call, code)
-            retry = code.retry
-            if not isinstance(outcome, Failed) or record.attempt >= retry.attempts:
-                return outcome
-            if outcome.error.code is not None or outcome.error.final or self.canceled:
-                return outcome
-            attempt = record.attempt + 1
-            until = self.now() + retry.pause(attempt)
-            self.journal.note(
-                ev.StepRetried(path=call.path, attempt=attempt, error=outcome.error, until=until)
-            )
-            await self.journal.commit()
-            await self.sleep_until(until)
-            if self.signal.is_set():
-                return outcome
+        outcome = await self._code.attempt(call, code)
+        attempt = call.record.attempt + 1
+        if not isinstance(outcome, Failed) or attempt > code.retry.attempts or self.canceled:
+            return outcome
+        if outcome.error.code is not None or outcome.error.final:
+            return outcome
+        until = self.now() + code.retry.pause(attempt)
+        return Again(error=outcome.error, attempt=attempt, until=until)
 
     async def enter(self, path: Path, value: Json, run: Snapshot) -> Done | Failed:
         """*value* as the input type of the nested workflow at *path* reads it."""
@@ -341,36 +336,49 @@ class Drive:
         """What the functions gave, as JSON, in order; or the first failure."""
         return await self._code.evaluate(question)
 
+    def question(self, node: WaitForEvent, path: Path, match: Json) -> ev.Suspension:
+        """A new suspension that waits for the event of *node*."""
+        schema, type_name = self._code.event_schema(path)
+        now = self.now()
+        deadline = None if node.timeout is None else now + timedelta(seconds=node.timeout)
+        return ev.Suspension(
+            id=new_id(),
+            run_id=self.run_id,
+            path=path,
+            opened_at=now,
+            event=node.event,
+            match=match,
+            resume_schema=schema,
+            answer_type=type_name,
+            deadline=deadline,
+            due_at=deadline,
+            on_timeout=None if deadline is None else ev.OnTimeout(do="fail"),
+        )
+
+    async def offer(self, suspension: ev.Suspension) -> None:
+        """Give *suspension* the oldest event that was kept and fits."""
+        if await take_kept_event(self._store, self.workflow, suspension, self.now()):
+            await self.absorb()
+
     def known_answer(self, suspension: ev.Suspension) -> ev.Suspension | None:
-        """The row of *suspension* if its answer is there already."""
-        return self._answers.get(suspension.id)
+        """The row of *suspension* if it is closed already."""
+        return self._waits.known_answer(suspension)
 
     async def answered(self, suspension: ev.Suspension) -> ev.Suspension | None:
-        """The row with its answer, when it comes; None when the run is to stop."""
-        future: asyncio.Future[ev.Suspension | None] = self.loop.create_future()
-        self._parked[suspension.id] = future
-        try:
-            self._wake()
-            row = await future
-            await self._pass_gate()
-            return row
-        finally:
-            del self._parked[suspension.id]
-
-    async def sleep_until(self, when: datetime) -> None:
-        """Return at *when*, or when the run is to stop."""
-        if when <= self.now() or self.canceled:
-            return
-        self._timers.append(when)
-        sleeping = self.loop.create_task(self._clock.sleep_until(when))
-        interrupted = self.loop.create_task(self._interrupt.wait())
-        try:
-            await asyncio.wait({sleeping, interrupted}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._timers.remove(when)
-            sleeping.cancel()
-            interrupted.cancel()
+        """The row, when it is closed; None when the place is to stop."""
+        row = await self._waits.park(suspension)
         await self._pass_gate()
+        return row
+
+    async def sleep_until(self, when: datetime, path: Path) -> None:
+        """Return at *when*, when the run is to stop, or when *path* is given up."""
+        if when > self.now() and not self.canceled:
+            await self._waits.sleep(when, path)
+            await self._pass_gate()
+
+    def give_up(self, path: Path) -> None:
+        """Let what waits or sleeps at and below *path* go on at once."""
+        self._waits.give_up(path)
 
     # ------------------------------------------------------------------ World
 

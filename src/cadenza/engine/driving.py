@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from ..clock import Clock
 from ..errors import (
     AppClosed,
+    CadenzaError,
+    RunConflict,
     RunHeld,
     RunNotFound,
 )
@@ -17,42 +20,77 @@ from ..history import event as ev
 from ..history.record import ENDED
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
+from ..model.path import show, within
 from ..model.values import Json
-from ..model.workflow import Workflow
-from ..store.base import Lease, RunRow, Store, Stored
+from ..model.workflow import Durability, Workflow
+from ..store.base import Lease, Receipt, RunRow, Store, Stored
 from . import owner
+from .alarm import Alarm
 from .drive import Drive
 from .feed import Feed
+from .lease import LEASE, new_claim
 
-# How often a driver looks for what other processes have put in, and a waiter whether another's run has come to rest.
-_LOOK = 0.05
-_LOOKS_AT_ONCE = 100
+_log = logging.getLogger("cadenza")
+
+# How long a waiter waits for news of a run that another process drives before it looks again; and how often, in seconds, a
+# driver looks for what other processes have put in, at the most.
 _PATIENCE = 1.0
+_LOOK = 0.05
+# A run that kills its drivers so often, without getting any further, is held.
+_DEATHS = 5
 
 
 class Driving:
     """Holds the drives, timers and waiters of one owner of leases."""
 
-    def __init__(self, store: Store, clock: Clock, *, secret_keys: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        secret_keys: frozenset[str] = frozenset(),
+        durability: Durability = "sync",
+    ) -> None:
         self.store = store
         self.feed = Feed()
         self._clock = clock
         self._secret_keys = secret_keys
+        self._durability: Durability = durability
         self._owner = owner.new_owner()
         self._drives: dict[str, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timers: dict[str, asyncio.Task[None]] = {}
-        self._watcher: asyncio.Task[None] | None = None
+        self._alarm = Alarm(clock, self._wake)
+        self._keeper: asyncio.Task[None] | None = None
         self._closed = False
+        # Who is told when a run comes to rest with a timer: a worker, else this engine's own alarm wakes it.
+        self.worker_nudge: asyncio.Event | None = None
         # Set where no app was made for the workflow: then a run that waits is worth a warning.
         self.forgetful = False
+
+    @property
+    def owner(self) -> str:
+        """The name under which this engine takes leases."""
+        return self._owner
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time here."""
+        return self._clock
+
+    @property
+    def under_way(self) -> int:
+        """How many runs are driven here now."""
+        return len(self._drives)
+
+    def check_open(self) -> None:
+        """Raise `AppClosed` after `close`."""
+        if self._closed:
+            raise AppClosed
 
     async def close(self) -> None:
         """Stop driving: runs under way stay where their journal is, for the next process to take up."""
         self._closed = True
-        tasks = [*self._tasks, *self._timers.values(), *([self._watcher] if self._watcher else [])]
-        for task in tasks:
-            task.cancel()
+        tasks = self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
         owner.retire(self._owner)
 
@@ -62,8 +100,14 @@ class Driving:
         owner.retire(self._owner)
         for drive in self._drives.values():
             drive.abandon()
-        for task in [*self._tasks, *self._timers.values(), *([self._watcher] if self._watcher else [])]:
+        self._stop()
+
+    def _stop(self) -> list[asyncio.Task[None]]:
+        self._alarm.stop()
+        tasks = [*self._tasks, *([self._keeper] if self._keeper else [])]
+        for task in tasks:
             task.cancel()
+        return tasks
 
     def drive(
         self,
@@ -85,29 +129,29 @@ class Driving:
             secret_keys=self._secret_keys,
             secrets=secrets,
             tracing=tracing,
+            durability=workflow.durability or self._durability,
             publish=self.feed.publish,
             show_chunk=self.feed.show,
         )
 
     def spawn(self, drive: Drive) -> None:
         self._drives[drive.run_id] = drive
-        timer = self._timers.pop(drive.run_id, None)
-        if timer is not None:
-            timer.cancel()
+        self._alarm.forget(drive.run_id)
         task = asyncio.get_running_loop().create_task(self._run(drive), name=f"cadenza run {drive.run_id}")
         drive.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if self._watcher is None or self._watcher.done():
-            self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     async def _run(self, drive: Drive) -> None:
         try:
             await drive.go()
-        except asyncio.CancelledError:
-            raise
+        except CadenzaError as error:
+            # Whoever waits for the run is told; it is theirs to judge.
+            _log.info("run %s is no longer driven here: %s", drive.run_id, error)
         except Exception:
-            pass
+            _log.exception("run %s cannot go on here; it stays as its journal has it", drive.run_id)
         finally:
             if self._drives.get(drive.run_id) is drive:
                 del self._drives[drive.run_id]
@@ -116,13 +160,14 @@ class Driving:
                 self._set_timer(drive.workflow, drive.run_id, wake_at)
 
     def _set_timer(self, workflow: Workflow[Any, Any], run_id: str, when: datetime) -> None:
-        if run_id not in self._timers:
-            self._timers[run_id] = asyncio.get_running_loop().create_task(self._wake(workflow, run_id, when))
+        if self.worker_nudge is not None:
+            self.worker_nudge.set()
+        else:
+            self._alarm.set(run_id, when, workflow)
 
-    async def _wake(self, workflow: Workflow[Any, Any], run_id: str, when: datetime) -> None:
-        await self._clock.sleep_until(when)
-        self._timers.pop(run_id, None)
-        await self.take_up(workflow, run_id)
+    async def _wake(self, run_id: str, workflow: Workflow[Any, Any]) -> None:
+        if not self._closed:
+            await self.take_up(workflow, run_id)
 
     async def take_up(
         self,
@@ -132,15 +177,35 @@ class Driving:
         context: Mapping[str, Json] | None = None,
         secrets: Mapping[str, Any] | None = None,
         tracing: Mapping[str, Any] | None = None,
+        patient: bool = False,
     ) -> Drive | None:
-        """Claim a run that nobody drives and go on with it; None where somebody does."""
+        """Claim a run that nobody drives and go on with it; None where somebody does, or there is nothing to do."""
         row = await self.row(run_id)
         if row.lease is not None and not self.is_over(row.lease):
             return None
-        claim = Drive.new_claim(self._owner, self._clock, row.lease.epoch if row.lease else None)
+        claim = new_claim(self._owner, self._clock, row.lease.epoch if row.lease else None)
         receipt = await self.store.claim(run_id, claim)
         if receipt is None:
             return None
+        return await self.take_over(
+            workflow, run_id, receipt, context=context, secrets=secrets, tracing=tracing, patient=patient
+        )
+
+    async def take_over(
+        self,
+        workflow: Workflow[Any, Any],
+        run_id: str,
+        receipt: Receipt,
+        *,
+        context: Mapping[str, Json] | None = None,
+        secrets: Mapping[str, Any] | None = None,
+        tracing: Mapping[str, Any] | None = None,
+        patient: bool = False,
+    ) -> Drive | None:
+        """Go on with a run whose lease was taken; None, and it is given back, where there is nothing to do.
+
+        A run that keeps killing its drivers is held, unless somebody is *patient* with it.
+        """
         try:
             stored = await self.load(run_id)
             snapshot = fold(stored.entries)
@@ -154,8 +219,11 @@ class Driving:
         drive = self.drive(workflow, graph, stored.run, snapshot, secrets or {}, tracing or {})
         drive.holds(receipt)
         drive.signals = stored.run.signals
-        drive.give([s for s in stored.suspensions if s.state == "answered"])
-        if snapshot.seq and snapshot.status not in ENDED:
+        drive.give(stored.suspensions)
+        if _deaths(snapshot) >= _DEATHS and not patient:
+            await drive.hold(_deadly(snapshot))
+            return None
+        if snapshot.seq:
             drive.journal.note(ev.RunResumed(context=context or {}))
         self.spawn(drive)
         return drive
@@ -171,21 +239,40 @@ class Driving:
             await asyncio.wait({drive.task})
         return await self.take_up(workflow, run_id, secrets=secrets)
 
-    async def _watch(self) -> None:
-        """Look now and then for what other processes have put in for the runs that are under way here."""
-        last = 0
+    async def _keep(self) -> None:
+        """While runs are under way here: keep their leases, and look for what other processes have put in."""
+        renewed = self._clock.now()
+        doubted: set[str] = set()
         while self._drives:
-            await self._clock_pause()
-            drives = [drive for drive in self._drives.values() if drive.holding]
-            for drive in (drives[last:] + drives[:last])[:_LOOKS_AT_ONCE]:
-                row = await self.store.row(drive.run_id)
-                if row is not None and row.signals != drive.signals:
-                    await drive.poke()
-            last = (last + _LOOKS_AT_ONCE) % max(len(drives), 1)
+            try:
+                await self.store.changed(_PATIENCE)
+                # Real time, whatever the clock says: other processes do not live in this one's virtual time.
+                await asyncio.sleep(_LOOK)  # noqa: TID251
+                await self._hear()
+                if self._clock.now() - renewed >= LEASE / 3:
+                    renewed = self._clock.now()
+                    doubted = await self._renew(doubted)
+            except Exception:  # the store is away: the drives find out for themselves, this goes on looking
+                _log.exception("cannot look after the leases of %s", self._owner)
+                await asyncio.sleep(_PATIENCE)  # noqa: TID251
 
-    async def _clock_pause(self) -> None:
-        # Real time, whatever the clock says: other processes do not live in this one's virtual time.
-        await asyncio.sleep(_LOOK)  # noqa: TID251
+    async def _hear(self) -> None:
+        drives = {run_id: drive for run_id, drive in self._drives.items() if drive.holding}
+        if drives:
+            signals = await self.store.signals(list(drives))
+            for run_id, drive in drives.items():
+                if signals.get(run_id, drive.signals) != drive.signals:
+                    await drive.poke()
+
+    async def _renew(self, doubted: set[str]) -> set[str]:
+        """Renew the leases; those held for no drive are given back when they are seen so a second time."""
+        held = set(await self.store.renew(self._owner, self._clock.now() + LEASE))
+        idle = held - self._drives.keys()
+        for run_id in idle & doubted:
+            row = await self.store.row(run_id)
+            if row is not None and row.lease is not None and row.lease.owner == self._owner:
+                await self.store.release(run_id, row.lease.epoch)
+        return idle
 
     # ------------------------------------------------------------------ waiting for it
 
@@ -205,19 +292,18 @@ class Driving:
             drive = drive or self._drives.get(run_id)
             if drive is not None:
                 await asyncio.shield(drive.finished)
-                if drive.error is not None:
+                if drive.error is not None and not (drive.held and isinstance(drive.error, RunConflict)):
                     raise drive.error
-                if drive.snapshot.wake_at is None:
+                if drive.error is None and drive.snapshot.wake_at is None:
                     return drive.snapshot
-                drive = None
-            if self._closed:
-                raise AppClosed
-            if run_id in self._timers:
-                await asyncio.wait({self._timers[run_id]})
-            elif run_id not in self._drives:
+                drive = None  # it sleeps, or somebody else drives it now
+            self.check_open()
+            if run_id not in self._drives:
                 row = await self.row(run_id)
                 if row.status in ENDED or self.rests(row):
                     return await self.snapshot(run_id)
+                if row.status == "held" and row.lease is None:
+                    raise RunHeld(run_id, (await self.snapshot(run_id)).held or "")
                 await self._wait_for_driver(workflow, row)
 
     async def _wait_for_driver(self, workflow: Workflow[Any, Any], row: RunRow) -> None:
@@ -226,6 +312,7 @@ class Driving:
             await self.store.wait(row.id, row, _PATIENCE)
         elif row.wake_at is not None and row.wake_at > self._clock.now():
             self._set_timer(workflow, row.id, row.wake_at)
+            await self.store.wait(row.id, row, _PATIENCE)
         else:
             await self.take_up(workflow, row.id)
 
@@ -263,3 +350,18 @@ class Driving:
         if graph is None:
             raise RunHeld("?", f"its graph {snapshot.fingerprint} is not in the store")
         return graph
+
+
+def _deaths(run: Snapshot) -> int:
+    """How many drivers of a run that nobody drives have died in a row without a new entry."""
+    if run.status != "running":
+        return 0
+    return 1 + (run.deaths if run.taken_up_seq == run.seq else 0)
+
+
+def _deadly(run: Snapshot) -> str:
+    """Why a run is held that kills its drivers: where it does."""
+    running = [path for path, record in run.records.items() if record.status == "running"]
+    places = [p for p in running if not any(q != p and within(q, p) for q in running)]
+    at = ", ".join(show(path) for path in places) or "its start"
+    return f"crashes its process at {at} ({_deaths(run)} times in a row)"

@@ -3,22 +3,24 @@
 CadenzaError
 ├── DefinitionError            a workflow or step that cannot work
 │   ├── InvalidId  DuplicateStep  EmptyWorkflow  UncommittedWorkflow
-│   └── IncompatibleTypes  AmbiguousCode  InvalidReference
+│   └── IncompatibleTypes  AmbiguousCode  InvalidReference  InvalidDuration
 ├── AppError                   the program around the runs
-│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed
+│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget
 ├── RunError                   a run that is not in the state that was asked for
 │   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive
 │   └── RunHeld  RunConflict  WrongWorkflow
 ├── ResumeError                a resume that names the wrong thing
 │   ├── StepNotSuspended  AmbiguousStep  UnknownLabel  ConflictingTarget  InvalidIndex
-│   └── SuspensionNotFound  AlreadyAnswered  SuspensionExpired  SuspensionCanceled  SuspensionSuperseded
+│   ├── SuspensionNotFound  AlreadyAnswered  SuspensionExpired  SuspensionCanceled  SuspensionSuperseded
+│   └── IdempotencyConflict
 ├── TimeTravelError
 │   └── TimeTravelNoStep  TimeTravelTarget
 ├── InvalidData                data that breaks its schema; `issues` says where and why
 │   ├── InvalidInput  InvalidState  InvalidContext  InvalidResumeData
 │   └── InvalidStepInput  InvalidStepOutput  InvalidSuspendData  InvalidStateData  ValueNotKept
 ├── StepError                  misuse inside a step: it fails the step
-│   └── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
+│   ├── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
+│   └── DeadlinePassed  QuestionWithdrawn
 └── StoreError
     └── StoreClosed  StoreTooNew  UnknownStore
 
@@ -34,6 +36,7 @@ from .base import (
 )
 from .data import (
     ContextClosed,
+    DeadlinePassed,
     DuplicateKey,
     InvalidContext,
     InvalidData,
@@ -46,6 +49,7 @@ from .data import (
     InvalidStepOutput,
     InvalidSuspendData,
     Issue,
+    QuestionWithdrawn,
     StepError,
     StepNotFound,
     StoreClosed,
@@ -64,8 +68,10 @@ from .definitions import (
     DuplicateWorkflow,
     EmptyWorkflow,
     IncompatibleTypes,
+    InvalidDuration,
     InvalidId,
     InvalidReference,
+    NoEventTarget,
     UncommittedWorkflow,
     UnknownWorkflow,
 )
@@ -73,6 +79,7 @@ from .resuming import (
     AlreadyAnswered,
     AmbiguousStep,
     ConflictingTarget,
+    IdempotencyConflict,
     InvalidIndex,
     ResumeError,
     StepNotSuspended,
@@ -108,14 +115,17 @@ __all__ = [
     "CadenzaError",
     "ConflictingTarget",
     "ContextClosed",
+    "DeadlinePassed",
     "DefinitionError",
     "DuplicateKey",
     "DuplicateStep",
     "DuplicateWorkflow",
     "EmptyWorkflow",
+    "IdempotencyConflict",
     "IncompatibleTypes",
     "InvalidContext",
     "InvalidData",
+    "InvalidDuration",
     "InvalidId",
     "InvalidIndex",
     "InvalidInput",
@@ -128,7 +138,9 @@ __all__ = [
     "InvalidStepOutput",
     "InvalidSuspendData",
     "Issue",
+    "NoEventTarget",
     "NonRetryableError",
+    "QuestionWithdrawn",
     "ResumeError",
     "RunAlive",
     "RunAlreadyStarted",

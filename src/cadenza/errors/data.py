@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from .base import CadenzaError, listed
@@ -107,6 +108,25 @@ class InvalidMapPath(StepError):
     def __init__(self, path: str, source: str) -> None:
         self.path, self.source = path, source
         super().__init__(f"invalid path {path!r} in {source}: there is no value to look into")
+
+
+class DeadlinePassed(StepError):
+    """Nobody answered in time, and that is what is to follow."""
+
+    def __init__(self, step: str, waited_for: str, deadline: datetime | None) -> None:
+        self.step, self.waited_for, self.deadline = step, waited_for, deadline
+        until = f" until {deadline.isoformat()}" if deadline else ""
+        super().__init__(f"{step} waited for {waited_for}{until}, and none came")
+
+
+class QuestionWithdrawn(StepError):
+    """Somebody canceled the question: the step that asked it cannot go on."""
+
+    def __init__(self, step: str, actor: str | None, reason: str | None) -> None:
+        self.step, self.actor, self.reason = step, actor, reason
+        who = f" by {actor}" if actor else ""
+        why = f": {reason}" if reason else ""
+        super().__init__(f"the question of {step} was canceled{who}{why}")
 
 
 class StepNotFound(StepError):

@@ -121,3 +121,24 @@ class AppClosed(AppError):
 
     def __init__(self) -> None:
         super().__init__("this app is closed; make a new one on the same store, its runs are kept")
+
+
+class InvalidDuration(DefinitionError):
+    """Something that should say how long is no duration."""
+
+    def __init__(self, given: object) -> None:
+        self.given = given
+        super().__init__(
+            f"expected a duration of at most a thousand years, found {given!r}; "
+            "write '3d', '1h 30m' (ms, s, m, h, d, w), a timedelta or a number of seconds"
+        )
+
+
+class NoEventTarget(AppError):
+    """An event that says neither which run nor which waits it is for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"send_event({name!r}): say whom it is for with run_id= or match={{...}}; match={{}} reaches every run that waits for it"
+        )

@@ -96,11 +96,27 @@ class SuspensionExpired(SuspensionError):
 
 
 class SuspensionCanceled(SuspensionError):
-    """The suspension was closed without an answer, with its run or beside a bail."""
+    """The suspension was closed without an answer: by somebody, with its run, beside a bail, or because a rival won."""
 
-    def __init__(self, suspension_id: str, step: str) -> None:
-        self.step = step
-        super().__init__(suspension_id, f"the question of {step} was canceled; no answer is taken")
+    def __init__(
+        self, suspension_id: str, step: str, actor: str | None = None, reason: str | None = None
+    ) -> None:
+        self.step, self.actor, self.reason = step, actor, reason
+        who = f" by {actor}" if actor else ""
+        why = f": {reason}" if reason else ""
+        super().__init__(suspension_id, f"the question of {step} was canceled{who}{why}; no answer is taken")
+
+
+class IdempotencyConflict(SuspensionError):
+    """The same idempotency key came before with other data."""
+
+    def __init__(self, suspension_id: str, step: str, key: str) -> None:
+        self.step, self.idempotency_key = step, key
+        super().__init__(
+            suspension_id,
+            f"{step} was answered under the idempotency key {key!r} with other data; that answer stands. "
+            "A new answer needs a new key",
+        )
 
 
 class SuspensionSuperseded(SuspensionError):

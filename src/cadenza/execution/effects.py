@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from ..history.event import Failure, Patch, Suspension
 from ..history.record import StepRecord
 from ..history.snapshot import Snapshot
+from ..model.graph import WaitForEvent
 from ..model.path import Path
 from ..model.values import Json
 
@@ -70,6 +71,15 @@ class Failed:
     read: tuple[Json, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """The step raised, and is to be tried for the *attempt*-th time more at `until`."""
+
+    error: Failure
+    attempt: int
+    until: datetime
+
+
 Outcome: TypeAlias = Done | Bailed | Suspended | Failed
 
 
@@ -85,8 +95,8 @@ class Effects(Protocol):
         """The present moment."""
         ...
 
-    async def execute(self, call: Call) -> Outcome:
-        """One logical execution of a step, retries included. Everything noted is durable before."""
+    async def execute(self, call: Call) -> Outcome | Again:
+        """One attempt of a step. Everything noted is durable before."""
         ...
 
     async def enter(self, path: Path, value: Json, run: Snapshot) -> Done | Failed:
@@ -97,16 +107,28 @@ class Effects(Protocol):
         """What the functions gave, as JSON, in order; or the first failure."""
         ...
 
+    def question(self, node: WaitForEvent, path: Path, match: Json) -> Suspension:
+        """A new suspension that waits for the event of *node*."""
+        ...
+
+    async def offer(self, suspension: Suspension) -> None:
+        """*suspension*, which is durable, waits for an event: give it one that was kept, where one fits."""
+        ...
+
     def known_answer(self, suspension: Suspension) -> Suspension | None:
-        """The row of *suspension* if its answer is there already."""
+        """The row of *suspension* if it is closed already."""
         ...
 
     async def answered(self, suspension: Suspension) -> Suspension | None:
-        """The row with its answer, when it comes; None when the run is to stop."""
+        """The row, when it is closed; None when the run is to stop."""
         ...
 
-    async def sleep_until(self, when: datetime) -> None:
-        """Return at *when*, or when the run is to stop."""
+    async def sleep_until(self, when: datetime, path: Path) -> None:
+        """Sleep at *path*: return at *when*, when the run is to stop, or when the path is given up."""
+        ...
+
+    def give_up(self, path: Path) -> None:
+        """Let what waits or sleeps at and below *path* go on at once, without what it waits for."""
         ...
 
     def at_rest(self) -> None:

@@ -88,7 +88,7 @@ class Items:
         while (
             self._next < len(self._items)
             and self._fan.busy - len(self._asleep) - leaving < self._node.concurrency
-            and not (self._blocked or self._fan.broken or self._walk.effects.canceled)
+            and not (self._blocked or self._fan.broken or self._walk.stopped(self._path))
         ):
             # Noted at once, so that those chosen together are begun together in the journal too, whatever happens next.
             self._walk.begin((*self._path, self._next), self._flow(self._next))

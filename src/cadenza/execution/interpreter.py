@@ -1,7 +1,7 @@
 """Walking a graph: the one place that knows what happens next.
 
-Rule 1: everything that decides the order of a run must live here, in `foreach.py` and in `fan.py`. Rule 2: nothing here
-acts; whatever touches the world goes through `Effects`.
+Rule 1: everything that decides the order of a run must live here, in `block.py`, `foreach.py`, `pause.py` and `fan.py`.
+Rule 2: nothing here acts; whatever touches the world goes through `Effects`.
 
 There is no program counter. Each leg walks the graph from the top; what the journal knows is not done again. So first
 run, resume, recovery after a crash, restart, time travel and moving to another engine are one mechanism.
@@ -10,24 +10,41 @@ run, resume, recovery after a crash, restart, time travel and moving to another 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
 
 from ..errors import InvalidMapPath, InvalidStepInput, Issue
 from ..history import event as ev
+from ..history.closing import closing
 from ..history.journal import Journal
 from ..history.record import StepRecord
-from ..model.graph import Branch, Foreach, Graph, Loop, Map, Nested, Node, Parallel, Single, Sleep, SleepUntil
+from ..model.graph import (
+    Branch,
+    Foreach,
+    Graph,
+    Loop,
+    Map,
+    Nested,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    SleepUntil,
+    WaitForEvent,
+)
 from ..model.mapping import FromFunction
 from ..model.path import ROOT, Path, show
 from ..model.values import Json
-from .effects import Bailed, Call, Done, Effects, Failed, Question, Suspended
+from .block import Race, branch, parallel
+from .effects import Again, Bailed, Call, Done, Effects, Failed, Question, Suspended
 from .end import STOP, Bail, End, Fail, Flow, Stop, worst
 from .failure import failure_of
-from .fan import Fan, Root, Token
+from .fan import Root, Token
 from .foreach import Items
 from .mapping import map_values
-from .sleep import computed_time, fixed_time
+from .pause import sleep, wait_for_event
+
+# A pause before a retry that is longer lets the run rest: no task and no memory are held for it.
+_SHORT = timedelta(seconds=2)
 
 
 class Interpreter:
@@ -38,6 +55,8 @@ class Interpreter:
         self.journal = journal
         self.effects = effects
         self.run = journal.snapshot
+        # The blocks under way in which the first answer wins, outermost first.
+        self.races: list[Race] = []
         self._token = Token(Root(effects.at_rest))
 
     @property
@@ -77,13 +96,10 @@ class Interpreter:
         match node:
             case Single() | Nested():
                 return await self.body(node, (*scope, node.id), flow, token)
-            case Parallel(children=children):
-                return await self._block(children, children, scope, flow, token)
-            case Branch(children=children):
-                chosen = await self._choose(node, scope, flow)
-                if isinstance(chosen, Fail | Stop):
-                    return chosen
-                return await self._block(chosen, children, scope, flow, token)
+            case Parallel():
+                return await parallel(self, node, scope, flow, token)
+            case Branch():
+                return await branch(self, node, scope, flow, token)
             case Loop():
                 return await self._loop(node, scope, flow, token)
             case Foreach():
@@ -91,7 +107,9 @@ class Interpreter:
             case Map():
                 return await self._map(node, scope, flow)
             case Sleep() | SleepUntil():
-                return await self._sleep(node, scope, flow, token)
+                return await sleep(self, node, scope, flow, token)
+            case WaitForEvent():
+                return await wait_for_event(self, node, scope, flow, token)
 
     async def body(self, body: Single | Nested, path: Path, flow: Flow, token: Token) -> End:
         """Walk a step or a nested workflow at *path*."""
@@ -106,7 +124,7 @@ class Interpreter:
             return record
         if path in self.run.skipped:
             return Flow(None, None)
-        if self.effects.canceled:
+        if self.stopped(path):
             return STOP
         return self._start(path, self.run.inputs.get(path, flow.given))
 
@@ -123,7 +141,8 @@ class Interpreter:
         ref = ev.Ref(of="output", path=record.path)
         return Bail(record.output, ref) if record.bailed else Flow(record.output, ref)
 
-    def _end(self, event: ev.StepSucceeded | ev.StepBailed | ev.StepFailed) -> End:
+    def end(self, event: ev.StepSucceeded | ev.StepBailed | ev.StepFailed) -> End:
+        """Note the end of a place."""
         self.journal.note(event)
         return self.ended(self.run.records[event.path])
 
@@ -132,16 +151,26 @@ class Interpreter:
         if not isinstance(record, StepRecord):
             return record
         while not record.ended:
-            if record.status == "suspended" and not await self._park(record, token):
-                return STOP
+            if record.status == "suspended":
+                if not await self.park(record, token):
+                    return STOP
+                continue  # answered, or over
+            if record.retry_at is not None:
+                await self._pause(path, record.retry_at, token)
             # Commit before the call: a crash in between repeats the step, and never loses what led to it.
             await self.journal.commit()
-            if self.effects.canceled:  # the commit has brought the news
-                return STOP
+            if self.stopped(path):  # the commit, or the pause, has brought the news
+                return self._give_up(record)
             self._conclude(path, await self.effects.execute(Call(path, record, self.run)))
         return self.ended(record)
 
-    def _conclude(self, path: Path, outcome: Done | Bailed | Suspended | Failed) -> None:
+    def _give_up(self, record: StepRecord) -> End:
+        # A step that was to be tried again has failed all the same.
+        if record.error is not None and record.retry_at is not None:
+            self.end(ev.StepFailed(path=record.path, error=record.error))
+        return STOP
+
+    def _conclude(self, path: Path, outcome: Done | Bailed | Suspended | Failed | Again) -> None:
         match outcome:
             case Done(output=output, patch=patch, read=read):
                 self.journal.note(ev.StepSucceeded(path=path, output=output, patch=patch, read=read))
@@ -151,35 +180,41 @@ class Interpreter:
                 self.journal.note(ev.StepBailed(path=path, output=output, patch=patch, read=read))
             case Failed(error=error, read=read):
                 self.journal.note(ev.StepFailed(path=path, error=error, read=read))
+            case Again(error=error, attempt=attempt, until=until):
+                self.journal.note(ev.StepRetried(path=path, attempt=attempt, error=error, until=until))
 
-    async def _park(self, record: StepRecord, token: Token) -> bool:
-        """Wait for the answer to the question of *record*; False when the run is to stop instead."""
+    async def park(self, record: StepRecord, token: Token) -> bool:
+        """Wait until the suspension of *record* is closed, and note what follows; False when the place is to stop instead."""
         suspension = record.suspension
         assert suspension is not None
+        path = record.path
         row = self.effects.known_answer(suspension)
+        if row is None and suspension.event is not None:
+            # First open to events, then a look at those that were kept: none can slip through between the two.
+            await self.journal.commit()
+            await self.effects.offer(suspension)
+            row = self.effects.known_answer(suspension)
         if row is None:
-            if self.effects.canceled:
+            if self.stopped(path):
                 return False
             token.become("waiting")
             if not self.at_rest:
                 # Others are still under way: the question is open to people all the same.
                 await self.journal.commit()
-            row = await self.effects.answered(suspension)
+            row = None if self.stopped(path) else await self.effects.answered(suspension)
             token.become("moving")
             if row is None:
                 return False
-        self.journal.note(
-            ev.StepAnswered(
-                path=record.path,
-                suspension_id=row.id,
-                data=row.answer,
-                actor=row.actor,
-                key=row.key,
-                run_count=row.run_count,
-                context=row.context,
-            )
-        )
+        followed = closing(row)
+        self.journal.note(followed)
+        if isinstance(followed, ev.StepAnswered):
+            for race in [race for race in self.races if race.concerns(path)]:
+                race.won_at(path)
         return True
+
+    def stopped(self, path: Path) -> bool:
+        """Whether nothing further is to start at *path*: the run is to stop, or its branch has lost."""
+        return self.effects.canceled or (bool(self.races) and any(race.has_lost(path) for race in self.races))
 
     # ------------------------------------------------------------------ nested workflows
 
@@ -191,16 +226,18 @@ class Interpreter:
             record = await self._enter(record)
         while not record.ended:
             if record.retry_at is not None:
-                await self._wait(record.retry_at, token)
+                await self._pause(path, record.retry_at, token)
+                if self.stopped(path):
+                    return self._give_up(record)
             inner = Flow(record.payload, ev.Ref(of="input", path=path))
             end = await self._workflow(node.graph, path, inner, token)
             if isinstance(end, Stop):
                 return STOP
             if not isinstance(end, Fail):
-                return self._end(ev.StepSucceeded(path=path, output=end.given))
+                return self.end(ev.StepSucceeded(path=path, output=end.given))
             # As with steps, what Cadenza itself refused would be refused again.
             if end.error.code is not None or end.error.final or record.attempt >= node.retry.attempts:
-                return self._end(ev.StepFailed(path=path, error=end.error))
+                return self.end(ev.StepFailed(path=path, error=end.error))
             attempt = record.attempt + 1
             until = self.effects.now() + node.retry.pause(attempt)
             self.journal.note(ev.StepRetried(path=path, attempt=attempt, error=end.error, until=until))
@@ -215,61 +252,7 @@ class Interpreter:
             return self._start(record.path, entered.read[0])
         return record
 
-    # ------------------------------------------------------------------ blocks
-
-    async def _choose(self, node: Branch, scope: Path, flow: Flow) -> list[Single | Nested] | Fail | Stop:
-        paths = [(*scope, child.id) for child in node.children]
-        missing = [
-            i
-            for i, path in enumerate(paths)
-            if path not in self.run.verdicts and path not in self.run.skipped
-        ]
-        if missing:
-            if self.effects.canceled:
-                return STOP
-            names = [node.conditions[i] for i in missing]
-            found = await self._ask(scope, paths[missing[0]], names, flow.value)
-            if isinstance(found, ev.Failure):
-                return Fail(found)
-            for i, verdict in zip(missing, found, strict=True):
-                self.journal.note(ev.Evaluated(path=paths[i], verdict=bool(verdict)))
-        return [
-            child for child, path in zip(node.children, paths, strict=True) if self.run.verdicts.get(path)
-        ]
-
-    async def _block(
-        self,
-        chosen: Sequence[Single | Nested],
-        children: Sequence[Single | Nested],
-        scope: Path,
-        flow: Flow,
-        token: Token,
-    ) -> End:
-        ends: dict[str, End] = {}
-        if len(chosen) == 1:
-            only = chosen[0]
-            ends[only.id] = await self.body(only, (*scope, only.id), flow, token)
-        elif chosen:
-            fan = Fan(token, self.journal.commit)
-
-            async def walk(child: Single | Nested, own: Token) -> None:
-                end = ends[child.id] = await self.body(child, (*scope, child.id), flow, own)
-                fan.broken = fan.broken or isinstance(end, Fail | Bail)
-
-            # Noted at once: all of them have begun in the journal, whatever becomes of the first.
-            for child in chosen:
-                self.begin((*scope, child.id), flow)
-            for child in chosen:
-                fan.start(partial(walk, child))
-            await fan.wait()
-        broken = worst([ends[child.id] for child in children if child.id in ends])
-        if broken is not None:
-            return broken
-        ids = tuple(
-            child.id for child in children if child.id in ends and (*scope, child.id) in self.run.records
-        )
-        ref = ev.Ref(of="block", path=scope, ids=ids)
-        return Flow(self.run.value(ref), ref)
+    # ------------------------------------------------------------------ loops and foreach
 
     async def _loop(self, node: Loop, scope: Path, flow: Flow, token: Token) -> End:
         place = (*scope, node.id)
@@ -289,9 +272,9 @@ class Interpreter:
                 return end
             verdict = self.run.verdicts.get(path)
             if verdict is None:
-                if self.effects.canceled:
+                if self.stopped(path):
                     return STOP
-                found = await self._ask(scope, path, [node.condition], end.value, iteration=number + 1)
+                found = await self.ask(scope, path, [node.condition], end.value, iteration=number + 1)
                 if isinstance(found, ev.Failure):
                     return Fail(found)
                 verdict = bool(found[0])
@@ -312,19 +295,19 @@ class Interpreter:
             invalid = InvalidStepInput(
                 f"foreach {show(path)}", [Issue(path="", message="Input should be a list")]
             )
-            return self._end(ev.StepFailed(path=path, error=failure_of(invalid)))
+            return self.end(ev.StepFailed(path=path, error=failure_of(invalid)))
         ends = await Items(self, node, record.payload, path, token).run()
         broken = worst(ends)
         match broken:
             case Fail(error=error):
-                return self._end(ev.StepFailed(path=path, error=error))
+                return self.end(ev.StepFailed(path=path, error=error))
             case Bail(given=given):
-                return self._end(ev.StepBailed(path=path, output=given))
+                return self.end(ev.StepBailed(path=path, output=given))
             case Stop():
                 return STOP
             case None:
                 output = ev.Ref(of="list", path=path, index=len(record.payload))
-                return self._end(ev.StepSucceeded(path=path, output=output))
+                return self.end(ev.StepSucceeded(path=path, output=output))
 
     # ------------------------------------------------------------------ maps and sleeps
 
@@ -341,56 +324,41 @@ class Interpreter:
             names = [source.fn for _, source in node.sources if isinstance(source, FromFunction)]
         called: list[Json] = []
         if names:
-            found = await self._ask(scope, path, names, record.payload)
+            found = await self.ask(scope, path, names, record.payload)
             if isinstance(found, ev.Failure):
-                return self._end(ev.StepFailed(path=path, error=found))
+                return self.end(ev.StepFailed(path=path, error=found))
             called = found
         try:
             output = called[0] if node.fn is not None else map_values(node.sources, called, self.run, scope)
         except InvalidMapPath as error:
-            return self._end(ev.StepFailed(path=path, error=failure_of(error)))
-        return self._end(ev.StepSucceeded(path=path, output=output))
+            return self.end(ev.StepFailed(path=path, error=failure_of(error)))
+        return self.end(ev.StepSucceeded(path=path, output=output))
 
-    async def _sleep(self, node: Sleep | SleepUntil, scope: Path, flow: Flow, token: Token) -> End:
-        path = (*scope, node.id)
-        record = self.begin(path, flow)
-        if not isinstance(record, StepRecord):
-            return record
-        if record.status == "running":
-            until = await self._wake_time(node, scope, record)
-            if isinstance(until, ev.Failure):
-                return self._end(ev.StepFailed(path=path, error=until))
-            if until > self.effects.now():
-                self.journal.note(ev.StepWaiting(path=path, until=until))
-        if record.status == "waiting":
-            assert record.wake_at is not None
-            await self._wait(record.wake_at, token)
-            if self.effects.canceled:
-                return STOP
-        if record.ended:
-            return self.ended(record)
-        return self._end(ev.StepSucceeded(path=path, output=ev.Ref(of="input", path=path)))
+    # ------------------------------------------------------------------ waiting and asking
 
-    async def _wake_time(
-        self, node: Sleep | SleepUntil, scope: Path, record: StepRecord
-    ) -> datetime | ev.Failure:
-        if node.fn is None:
-            return fixed_time(node, record.started_at)
-        found = await self._ask(scope, record.path, [node.fn], record.payload)
-        return found if isinstance(found, ev.Failure) else computed_time(node, record.started_at, found[0])
-
-    async def _wait(self, until: datetime, token: Token) -> None:
-        if until <= self.effects.now() or self.effects.canceled:
+    async def wait(self, path: Path, until: datetime, token: Token) -> None:
+        """Sleep at *path* until then, or until the run is to stop or the branch has lost. A sleep rests like a wait."""
+        if until <= self.effects.now() or self.stopped(path):
             return
         token.become("sleeping")
         if not self.at_rest:
             await self.journal.commit()
-        await self.effects.sleep_until(until)
+        if not self.stopped(path):
+            await self.effects.sleep_until(until, path)
         token.become("moving")
 
-    async def _ask(
+    async def _pause(self, path: Path, until: datetime, token: Token) -> None:
+        """Wait before the next try. Over a short pause the run does not rest: two writes would cost more than the wait."""
+        if until - self.effects.now() > _SHORT:
+            await self.wait(path, until, token)
+        elif not self.stopped(path):
+            await self.journal.commit()
+            await self.effects.sleep_until(until, path)
+
+    async def ask(
         self, scope: Path, path: Path, names: Sequence[str], value: Json, *, iteration: int = 0
     ) -> list[Json] | ev.Failure:
+        """What the functions *names* of the workflow at *scope* give, or the first failure."""
         # A condition is user code as well: what led to it is durable before.
         await self.journal.commit()
         return await self.effects.evaluate(

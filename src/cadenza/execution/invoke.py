@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import InvalidData, InvalidStepInput, InvalidStepOutput, ValueNotKept
+from ..model.members import Code
 from ..model.values import Json, isolate
-from ..model.workflow import Code
 from .context import StepContext
 from .effects import Bailed, Call, Done, Failed, Outcome, Suspended
 from .failure import failure_of

@@ -19,10 +19,10 @@ from ..errors import (
     StepNotFound,
 )
 from ..history.event import NO_PATCH, Patch, Suspension
+from ..model.members import Code
 from ..model.path import scope_of, show
 from ..model.schema import ANYTHING, Schema
 from ..model.values import Json, isolate
-from ..model.workflow import Code
 from .effects import Call
 from .mapping import RunValues
 from .runtime_context import RuntimeContext
@@ -214,7 +214,7 @@ class Execution:
                 key=key,
                 payload=payload,
                 resume_schema=resume_schema,
-                answer_type=_type_name(type_),
+                answer_type=type_name(type_),
             )
         )
 
@@ -278,7 +278,8 @@ def schema_of_result(fn: Callable[..., Any]) -> Schema:
         return ANYTHING
 
 
-def _type_name(type_: Any) -> str | None:
+def type_name(type_: Any) -> str | None:
+    """A type as "module:name", by which a process that has it loaded finds it; None where it has no such name."""
     if not isinstance(type_, type) or "<locals>" in type_.__qualname__:
         return None
     return f"{type_.__module__}:{type_.__qualname__}"

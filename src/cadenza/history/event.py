@@ -20,11 +20,11 @@ class Ref:
     """A value that stands elsewhere in the journal.
 
     `output` and `input` of the place at `path` (the input of `()` is that of the run); `item`: number `index` of the
-    list that the foreach at `path` got; `block`: {id: output} of the members `ids` of the workflow at `path`; `list`: the
+    list that the foreach at `path` got; `answer` what the place at `path` was last answered; `block`: {id: output} of the members `ids` of the workflow at `path`; `list`: the
     outputs of the first `index` items of the foreach at `path`.
     """
 
-    of: Literal["output", "input", "item", "block", "list"]
+    of: Literal["output", "input", "item", "answer", "block", "list"]
     path: Path
     index: int = 0
     ids: tuple[str, ...] = ()
@@ -153,6 +153,13 @@ class RunCanceled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeld:
+    """Today's code cannot go on with the run safely, or it keeps killing its process; `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRewound:
     """The run was taken back to the place `target`.
 
@@ -215,6 +222,15 @@ class StepAnswered:
     key: str | None = None
     run_count: int = 0
     context: Mapping[str, Json] = field(default_factory=dict)
+    via: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCanceled:
+    """The end of a place whose result nobody wants any more, and of all below it that had not ended."""
+
+    path: Path
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,13 +290,14 @@ class Evaluated:
 
 
 RunEvent: TypeAlias = (
-    RunStarted | RunResumed | RunSuspended | RunSucceeded | RunFailed | RunCanceled | RunRewound
+    RunStarted | RunResumed | RunSuspended | RunSucceeded | RunFailed | RunCanceled | RunHeld | RunRewound
 )
 StepEvent: TypeAlias = (
     StepStarted
     | StepWaiting
     | StepSuspended
     | StepAnswered
+    | StepCanceled
     | StepSucceeded
     | StepBailed
     | StepFailed

@@ -33,6 +33,7 @@ _CLOSING: dict[type, ev.SuspensionState] = {
     ev.RunFailed: "canceled",
     ev.RunCanceled: "canceled",
     ev.RunRewound: "superseded",
+    ev.StepCanceled: "canceled",
     ev.StepSucceeded: "canceled",
     ev.StepBailed: "canceled",
     ev.StepFailed: "canceled",
@@ -49,10 +50,12 @@ class Journal:
         *,
         now: Callable[[], datetime],
         write: Callable[[Batch], Awaitable[None]],
+        eager: bool = True,
     ) -> None:
         self.snapshot = snapshot
         self._now = now
         self._write = write
+        self._eager = eager
         self._batch = _empty()
         self._writing: asyncio.Future[None] | None = None
         self._durable = snapshot.seq
@@ -92,7 +95,13 @@ class Journal:
         return await self._commit(write)
 
     async def commit(self) -> None:
-        """Return when everything noted so far is durable."""
+        """Return when everything noted so far is durable.
+
+        A journal that is not `eager` writes only what others have to see: its first entries, and questions. The rest is
+        written with the run's rest or end.
+        """
+        if not self._eager and self._durable and not self._batch.opened:
+            return
         noted = self.snapshot.seq
         # One commit at a time keeps the numbers in order. All who wait for one go on together: whoever finds its entries not
         # written yet writes what has come together since.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,16 @@ from ..errors import (
 )
 from ..model.graph import Foreach, Graph, inside
 from ..model.path import Path, ids, show
-from .event import Suspension
+from .event import (
+    Entry,
+    RunCanceled,
+    RunFailed,
+    RunHeld,
+    RunSucceeded,
+    RunSuspended,
+    StepAnswered,
+    Suspension,
+)
 from .record import ENDED
 from .snapshot import Snapshot
 
@@ -99,6 +109,16 @@ def resolve(
     return found
 
 
+def means(request: ResumeRequest, row: Suspension) -> bool:
+    """Whether *request* can mean *row*, whatever its state."""
+    return (
+        (request.suspension_id is None or request.suspension_id == row.id)
+        and (request.step is None or matches(request.step, row.path))
+        and (request.label is None or request.label in row.labels)
+        and (request.for_each_index is None or request.for_each_index in row.path)
+    )
+
+
 def matches(target: Path, path: Path) -> bool:
     """Whether *path* is at or below *target*, whose rounds and items may be left out."""
     if not target:
@@ -125,7 +145,7 @@ def refuse(row: Suspension) -> None:
         case "expired":
             raise SuspensionExpired(row.id, where, row.closed_at)
         case "canceled":
-            raise SuspensionCanceled(row.id, where)
+            raise SuspensionCanceled(row.id, where, row.actor, row.reason)
         case "superseded":
             raise SuspensionSuperseded(row.id, where)
 
@@ -194,3 +214,24 @@ def _raise_answered(rows: Iterable[Suspension], snapshot: Snapshot) -> None:
 
 def _names(rows: Iterable[Suspension]) -> list[str]:
     return sorted({show(ids(row.path)) for row in rows})
+
+
+def first_rest_after(entries: Iterable[Entry], answers: AbstractSet[str]) -> Snapshot | None:
+    """What those got who waited for the suspensions *answers* to be answered.
+
+    The run at the first moment after that at which it had ended, was held, or waited for people only; None where that has not
+    come.
+    """
+    snapshot = Snapshot()
+    unheard = set(answers)
+    for entry in entries:
+        snapshot.apply(entry)
+        match entry.event:
+            case StepAnswered(suspension_id=id_):
+                unheard.discard(id_)
+            case RunSuspended(until=None) | RunSucceeded() | RunFailed() | RunCanceled() | RunHeld():
+                if not unheard:
+                    return snapshot
+            case _:
+                pass
+    return None

@@ -39,6 +39,9 @@ class Snapshot:
     skipped: set[Path] = field(default_factory=set)
     open: dict[str, ev.Suspension] = field(default_factory=dict)
     rewinds: int = 0
+    held: str | None = None
+    deaths: int = 0
+    taken_up_seq: int = 0
     wake_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -68,6 +71,8 @@ class Snapshot:
                 return self.input if given.path == ROOT else self.records[given.path].payload
             case "item":
                 return self.records[given.path].payload[given.index]
+            case "answer":
+                return self.records[given.path].resume_payload
             case "block":
                 found = {id_: self.record((*given.path, id_)) for id_ in given.ids}
                 return {id_: record.output for id_, record in found.items() if record is not None}
@@ -96,7 +101,12 @@ def _run_started(run: Snapshot, event: ev.RunStarted, entry: ev.Entry) -> None:
 
 
 def _run_resumed(run: Snapshot, event: ev.RunResumed, entry: ev.Entry) -> None:
+    if run.status == "running":
+        # The leg before was never ended: its driver died. Entries in between mean that it got further.
+        run.deaths = run.deaths + 1 if run.taken_up_seq == entry.seq - 1 else 1
+        run.taken_up_seq = entry.seq
     run.status = "running"
+    run.held = None
     run.wake_at = None
     run.context.update(event.context)
 
@@ -116,6 +126,12 @@ def _run_failed(run: Snapshot, event: ev.RunFailed, entry: ev.Entry) -> None:
     _end(run, "failed", entry)
 
 
+def _run_held(run: Snapshot, event: ev.RunHeld, entry: ev.Entry) -> None:
+    run.status = "held"
+    run.held = event.reason
+    run.wake_at = None
+
+
 def _run_canceled(run: Snapshot, event: ev.RunCanceled, entry: ev.Entry) -> None:
     _end(run, "canceled", entry)
 
@@ -133,11 +149,16 @@ def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:
         run.input = event.run_input
     run.status = "running"
     run.fingerprint = event.fingerprint
+    run.held = None
     run.result = run.error = run.ended_at = run.wake_at = None
     run.rewinds += 1
     for path in event.forget:
         _forget(run, path)
-    run.inputs = {path: value for path, value in run.inputs.items() if not _forgotten(path, event.forget)}
+    run.inputs = {
+        path: value
+        for path, value in run.inputs.items()
+        if not any(within(path, outer) for outer in event.forget)
+    }
     if event.has_input:
         run.inputs[event.target] = event.input
     run.resumes = {event.target: event.resume[0]} if event.resume else {}
@@ -183,10 +204,6 @@ def _reopen(run: Snapshot, target: Path) -> None:
             around.output = around.error = around.ended_at = None
             around.bailed = False
             around.attempt = 0
-
-
-def _forgotten(path: Path, forget: tuple[Path, ...]) -> bool:
-    return any(within(path, outer) for outer in forget)
 
 
 def _forget(run: Snapshot, outer: Path, *, answered_only: bool = False) -> None:
@@ -238,14 +255,11 @@ def _round_started(run: Snapshot, path: Path) -> None:
 
 def _forget_round(run: Snapshot, path: Path) -> None:
     if path in run.records:
-        _drop_below(run.records, path)
-        _drop_below(run.verdicts, path)
-        _drop_below(run.rounds, path)
-        _drop_below(run.answers, path)
-        _drop_below(run.remembered, path)
+        for table in (run.records, run.verdicts, run.rounds, run.answers, run.remembered):
+            _drop_below(table, path)
 
 
-def _drop_below(table: dict[Path, Any], outer: Path) -> None:
+def _drop_below(table: Any, outer: Path) -> None:
     # A leaf round has nothing below it: the common case costs one look-up.
     table.pop(outer, None)
     for path in [p for p in table if len(p) > len(outer) and within(p, outer)]:
@@ -309,6 +323,14 @@ def _step_bailed(run: Snapshot, event: ev.StepBailed, entry: ev.Entry) -> None:
     _step_ended(run, record, "success", entry)
 
 
+def _step_canceled(run: Snapshot, event: ev.StepCanceled, entry: ev.Entry) -> None:
+    for path, record in run.records.items():
+        if within(path, event.path) and not record.ended:
+            record.status = "canceled"
+            record.ended_at, record.ended_seq = entry.at, entry.seq
+    run.open = {id_: row for id_, row in run.open.items() if not within(row.path, event.path)}
+
+
 def _step_failed(run: Snapshot, event: ev.StepFailed, entry: ev.Entry) -> None:
     record = run.records[event.path]
     _read(record, event.read)
@@ -361,11 +383,13 @@ _APPLY: dict[type, Callable[[Snapshot, Any, ev.Entry], None]] = {
     ev.RunSucceeded: _run_succeeded,
     ev.RunFailed: _run_failed,
     ev.RunCanceled: _run_canceled,
+    ev.RunHeld: _run_held,
     ev.RunRewound: _run_rewound,
     ev.StepStarted: _step_started,
     ev.StepWaiting: _step_waiting,
     ev.StepSuspended: _step_suspended,
     ev.StepAnswered: _step_answered,
+    ev.StepCanceled: _step_canceled,
     ev.StepSucceeded: _step_succeeded,
     ev.StepBailed: _step_bailed,
     ev.StepFailed: _step_failed,

@@ -81,10 +81,27 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitForEvent:
+    """A wait for an event of the name `event`, at most `timeout` seconds; its data is the output.
+
+    `match` names a function whose value an event is compared with; without it that is what reached the place.
+    """
+
+    id: str
+    event: str
+    timeout: float | None = None
+    match: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parallel:
-    """All children at once; the output is {id: output} in this order."""
+    """All children at once; the output is {id: output} in this order.
+
+    With `first_answer_wins` the first child in which somebody answers closes the questions of the others, which end there.
+    """
 
     children: tuple[Single | Nested, ...]
+    first_answer_wins: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +112,7 @@ class Branch:
     conditions: tuple[str, ...]
 
 
-Place: TypeAlias = Single | Nested | Sleep | SleepUntil | Loop | Foreach | Map
+Place: TypeAlias = Single | Nested | Sleep | SleepUntil | WaitForEvent | Loop | Foreach | Map
 Node: TypeAlias = Place | Parallel | Branch
 
 
@@ -168,14 +185,19 @@ def _node_to_json(node: Node) -> Json:
                 "sources": [[k, source_to_json(s)] for k, s in sources],
                 "fn": fn,
             }
-        case Parallel(children=children):
-            return {"kind": "parallel", "children": [_node_to_json(child) for child in children]}
-        case Branch(children=children, conditions=conditions):
-            return {
-                "kind": "branch",
-                "children": [_node_to_json(child) for child in children],
-                "conditions": list(conditions),
-            }
+        case WaitForEvent(id=id_, event=event, timeout=timeout, match=match):
+            return {"kind": "wait_for_event", "id": id_, "event": event, "timeout": timeout, "match": match}
+        case Parallel() | Branch():
+            return _block_to_json(node)
+
+
+def _block_to_json(node: Parallel | Branch) -> Json:
+    children = [_node_to_json(child) for child in node.children]
+    if isinstance(node, Branch):
+        return {"kind": "branch", "children": children, "conditions": list(node.conditions)}
+    # Left out where it is not so: the fingerprints of other blocks do not change.
+    first = {"first_answer_wins": True} if node.first_answer_wins else {}
+    return {"kind": "parallel", "children": children, **first}
 
 
 def from_json(data: Json) -> Graph:
@@ -202,8 +224,15 @@ def _node_from_json(data: Json) -> Node:
         case "map":
             sources = tuple((key, source_from_json(source)) for key, source in data["sources"])
             return Map(id=data["id"], sources=sources, fn=data["fn"])
+        case "wait_for_event":
+            return WaitForEvent(
+                id=data["id"], event=data["event"], timeout=data["timeout"], match=data["match"]
+            )
         case "parallel":
-            return Parallel(children=tuple(_body_from_json(child) for child in data["children"]))
+            return Parallel(
+                children=tuple(_body_from_json(child) for child in data["children"]),
+                first_answer_wins=data.get("first_answer_wins", False),
+            )
         case "branch":
             children = tuple(_body_from_json(child) for child in data["children"])
             return Branch(children=children, conditions=tuple(data["conditions"]))
@@ -230,7 +259,7 @@ def _draw(graph: Graph, prefix: str, lines: list[str], before: list[str]) -> lis
     for number, node in enumerate(graph.nodes):
         if isinstance(node, Parallel | Branch):
             labels = node.conditions if isinstance(node, Branch) else ("",) * len(node.children)
-            gate = f"{prefix}g{number}{{{{{'branch' if isinstance(node, Branch) else 'parallel'}}}}}"
+            gate = f"{prefix}g{number}{{{{{_gate(node)}}}}}"
             lines += [f"  {source} --> {gate}" for source in before]
             before = []
             for child, label in zip(node.children, labels, strict=True):
@@ -239,6 +268,12 @@ def _draw(graph: Graph, prefix: str, lines: list[str], before: list[str]) -> lis
         else:
             before = _draw_place(node, prefix, lines, before, "")
     return before
+
+
+def _gate(node: Parallel | Branch) -> str:
+    if isinstance(node, Branch):
+        return "branch"
+    return "first answer wins" if node.first_answer_wins else "parallel"
 
 
 def _draw_place(place: Place, prefix: str, lines: list[str], before: list[str], label: str) -> list[str]:
@@ -262,6 +297,8 @@ def _caption(place: Place) -> str:
             return _escaped(f"{id_} · {'until' if until else 'while'} {condition}")
         case Foreach(id=id_, concurrency=concurrency):
             return _escaped(f"{id_} · each, {concurrency} at once")
+        case WaitForEvent(id=id_, event=event):
+            return _escaped(f"{id_} · waits for {event}")
         case Single() | Nested() | Sleep() | SleepUntil() | Map():
             return _escaped(place.id)
 

@@ -1,4 +1,4 @@
-"""Workflow: the builder, and the finder of the code that a graph names.
+"""Workflow: the builder.
 
 Building changes the object and returns it, as in Mastra, so that `workflow.then(a)` on a line of its own counts; the
 type of what is returned knows the new output.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, overload
 
 from ..errors import (
     DefinitionError,
@@ -21,9 +20,23 @@ from ..errors import (
     InvalidId,
     UncommittedWorkflow,
 )
-from .code import Functions
-from .graph import Branch, Foreach, Graph, Loop, Map, Nested, Node, Parallel, Single, Sleep, SleepUntil
+from .duration import Duration, duration_of
+from .graph import (
+    Branch,
+    Foreach,
+    Graph,
+    Loop,
+    Map,
+    Nested,
+    Node,
+    Parallel,
+    Single,
+    Sleep,
+    SleepUntil,
+    WaitForEvent,
+)
 from .mapping import source_of
+from .members import Members
 from .path import valid_id
 from .retry import NO_RETRY, Retry, retry_of
 from .schema import ANYTHING, Schema, disjoint, name_of
@@ -43,24 +56,17 @@ _New = TypeVar("_New")
 _Item = TypeVar("_Item")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
-    """A step as today's code has it. `workflow` is the innermost one around it; `ids` the way from the outermost."""
-
-    step: Step[Any, Any]
-    workflow: Workflow[Any, Any]
-    ids: tuple[str, ...]
-    validate_inputs: bool
-    validate_outputs: bool
-    retry: Retry
+Durability: TypeAlias = Literal["sync", "exit"]
 
 
-class Workflow(Generic[In, Out]):
+class Workflow(Members, Generic[In, Out]):
     """Steps in order, with types. Ends with `commit()`.
 
     `input`, `output` and `state` (also `input_schema` ...) are any types that Pydantic knows. `retries` is the default of
     its steps. `validate_inputs=False` lets any input, resume data, payload and state pass; a nested workflow that does not
-    say takes that of the one around it.
+    say takes that of the one around it. `durability="sync"` makes what led to a step durable before it is called;
+    `"exit"` writes only where the run rests or ends: faster, and a crash repeats everything since the last rest. The
+    outermost workflow's counts, else the app's.
     """
 
     # app.py puts here what `create_run` does: a workflow knows of no app, store or engine.
@@ -78,6 +84,7 @@ class Workflow(Generic[In, Out]):
         retries: int | Retry | None = None,
         validate_inputs: bool | None = None,
         validate_outputs: bool | None = None,
+        durability: Durability | None = None,
         metadata: Mapping[str, Json] | None = None,
     ) -> None: ...
     @overload
@@ -92,6 +99,7 @@ class Workflow(Generic[In, Out]):
         retries: int | Retry | None = None,
         validate_inputs: bool | None = None,
         validate_outputs: bool | None = None,
+        durability: Durability | None = None,
         metadata: Mapping[str, Json] | None = None,
         input_schema: Any = None,
         output_schema: Any = None,
@@ -108,29 +116,28 @@ class Workflow(Generic[In, Out]):
         retries: int | Retry | None = None,
         validate_inputs: bool | None = None,
         validate_outputs: bool | None = None,
+        durability: Durability | None = None,
         metadata: Mapping[str, Json] | None = None,
         input_schema: Any = None,
         output_schema: Any = None,
         state_schema: Any = None,
     ) -> None:
-        self.id = id
+        super().__init__(id)
         self.description = description
         self.metadata = dict(metadata or {})
         self.input = Schema.of(_given(input, input_schema))
         self.output = Schema.of(_given(output, output_schema))
         self.state = Schema.of(_given(state, state_schema))
         self.retry = retry_of(retries, NO_RETRY)
+        self.durability: Durability | None = durability
         self.validate_inputs = validate_inputs
         self.validate_outputs = validate_outputs
-        self.members: dict[str, Step[Any, Any] | Workflow[Any, Any]] = {}
         self.memory_home: Any = None
         self.homes: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._functions = Functions(id)
         self._nodes: list[Node] = []
         self._used: list[tuple[str, Any]] = []
         self._generated: set[str] = set()
         self._graph: Graph | None = None
-        self._code: dict[tuple[str, ...], Code | None] = {}
         self._last: Schema = self.input
 
     # ------------------------------------------------------------------ building
@@ -139,15 +146,22 @@ class Workflow(Generic[In, Out]):
         """Run *step*, which gets what came before."""
         return self._add(self._body(step), _output(step))
 
-    def parallel(self, steps: Sequence[Step[Out, Any] | Workflow[Out, Any]], /) -> Workflow[In, Any]:
-        """Run all *steps* at once; the output is {id: output} in this order."""
-        return self._add(Parallel(children=tuple(self._body(step) for step in steps)), ANYTHING)
+    def parallel(
+        self, steps: Sequence[Step[Out, Any] | Workflow[Out, Any]], /, *, first_answer_wins: bool = False
+    ) -> Workflow[In, Any]:
+        """Run all *steps* at once; the output is {id: output} in this order.
+
+        With *first_answer_wins* the first of them in which somebody answers a question wins: the open questions of the others
+        are closed in the same moment, and they end as canceled. The output holds the winner and those that needed no answer.
+        """
+        children = tuple(self._body(step) for step in steps)
+        return self._add(Parallel(children=children, first_answer_wins=first_answer_wins), ANYTHING)
 
     def branch(
         self, branches: Sequence[tuple[Callable[[Scope], Any], Step[Out, Any] | Workflow[Out, Any]]], /
     ) -> Workflow[In, Any]:
         """Run every step whose condition is true, at once; the output is {id: output} of those."""
-        conditions = tuple(self._functions.add(condition) for condition, _ in branches)
+        conditions = tuple(self.functions.add(condition) for condition, _ in branches)
         children = tuple(self._body(step) for _, step in branches)
         return self._add(Branch(children=children, conditions=conditions), ANYTHING)
 
@@ -200,8 +214,8 @@ class Workflow(Generic[In, Out]):
         """
         place = self._place("map", id)
         if callable(source):
-            return self._add(Map(id=place, fn=self._functions.add(source, id)), ANYTHING)
-        sources = tuple((key, source_of(key, found, self._functions.add)) for key, found in source.items())
+            return self._add(Map(id=place, fn=self.functions.add(source, id)), ANYTHING)
+        sources = tuple((key, source_of(key, found, self.functions.add)) for key, found in source.items())
         return self._add(Map(id=place, sources=sources), ANYTHING)
 
     def sleep(
@@ -210,7 +224,7 @@ class Workflow(Generic[In, Out]):
         """Wait for a number of seconds, or what a function of the scope gives; the value passes through."""
         place = self._place("sleep", id)
         if callable(duration):
-            return self._add(Sleep(id=place, fn=self._functions.add(duration, id)), self._last)
+            return self._add(Sleep(id=place, fn=self.functions.add(duration, id)), self._last)
         seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
         if not math.isfinite(seconds) or seconds > _LONGEST_SLEEP:
             raise DefinitionError(
@@ -224,10 +238,54 @@ class Workflow(Generic[In, Out]):
         """Wait until an aware datetime, or what a function of the scope gives; the value passes through."""
         place = self._place("sleep", id)
         if callable(when):
-            return self._add(SleepUntil(id=place, fn=self._functions.add(when, id)), self._last)
+            return self._add(SleepUntil(id=place, fn=self.functions.add(when, id)), self._last)
         if when.tzinfo is None:
             raise DefinitionError(f"sleep_until({when!r}): give a time zone, as in datetime(..., tzinfo=UTC)")
         return self._add(SleepUntil(id=place, when=when), self._last)
+
+    @overload
+    def wait_for_event(
+        self,
+        name: str,
+        /,
+        *,
+        schema: type[_New],
+        timeout: Duration | None = None,
+        match: Callable[[Scope], Any] | None = None,
+        id: str | None = None,
+    ) -> Workflow[In, _New]: ...
+    @overload
+    def wait_for_event(
+        self,
+        name: str,
+        /,
+        *,
+        schema: Any = None,
+        timeout: Duration | None = None,
+        match: Callable[[Scope], Any] | None = None,
+        id: str | None = None,
+    ) -> Workflow[In, Any]: ...
+    def wait_for_event(
+        self,
+        name: str,
+        /,
+        *,
+        schema: Any = None,
+        timeout: Duration | None = None,
+        match: Callable[[Scope], Any] | None = None,
+        id: str | None = None,
+    ) -> Workflow[In, Any]:
+        """Wait until `app.send_event(name, data, ...)` reaches this run; the data, checked by *schema*, is the output.
+
+        *match* gives what an event's `match=` is compared with; without it that is the input of the workflow together with
+        what reached this place. After *timeout* (`"3d"`, a timedelta, seconds) the place fails with `DeadlinePassed`.
+        """
+        place = self._place("event", id)
+        seconds = None if timeout is None else duration_of(timeout).total_seconds()
+        function = None if match is None else self.functions.add(match, f"{id}.match" if id else None)
+        self.events[place] = Schema.of(Any if schema is None else schema)
+        node = WaitForEvent(id=place, event=name, timeout=seconds, match=function)
+        return self._add(node, self.events[place])
 
     def commit(self) -> Workflow[In, Out]:
         """Check everything and freeze the graph.
@@ -252,7 +310,7 @@ class Workflow(Generic[In, Out]):
                 f"workflow {self.id!r}, output", name_of(self._last.type), name_of(self.output.type)
             )
         self._graph = Graph(workflow=self.id, nodes=tuple(self._nodes))
-        self._code.clear()
+        self.forget_code()
         return self
 
     # ------------------------------------------------------------------ what it is
@@ -268,53 +326,6 @@ class Workflow(Generic[In, Out]):
                 raise EmptyWorkflow(self.id)
             raise UncommittedWorkflow(self.id)
         return self._graph
-
-    def code(self, ids: tuple[str, ...]) -> Code | None:
-        """The step at *ids* (`("nested", "approve")`), or None where today's code has none there."""
-        if ids not in self._code:
-            self._code[ids] = self._find(ids)
-        return self._code[ids]
-
-    def function(self, scope: tuple[str, ...], name: str) -> Callable[..., Any] | None:
-        """The condition, mapper or duration *name* of the workflow at *scope* (() is this one), or None."""
-        owner = self.nested(scope)
-        return owner._functions.find(name) if owner is not None else None  # noqa: SLF001  the same class
-
-    def nested(self, ids: tuple[str, ...]) -> Workflow[Any, Any] | None:
-        """The workflow at *ids*, or None; () is this one."""
-        found: Step[Any, Any] | Workflow[Any, Any] | None = self
-        for id_ in ids:
-            found = found.members.get(id_) if isinstance(found, Workflow) else None
-        return found if isinstance(found, Workflow) else None
-
-    def validates(self, ids: tuple[str, ...]) -> bool:
-        """Whether inputs of the workflow at *ids* are validated: the innermost setting on the way counts, else yes."""
-        inputs: bool | None = True
-        for depth in range(len(ids) + 1):
-            owner = self.nested(ids[:depth])
-            inputs = inputs if owner is None or owner.validate_inputs is None else owner.validate_inputs
-        return bool(inputs)
-
-    def _find(self, ids: tuple[str, ...]) -> Code | None:
-        inputs: bool | None = True
-        outputs: bool | None = False
-        for depth in range(len(ids)):
-            owner = self.nested(ids[:depth])
-            if owner is None:
-                return None
-            inputs = inputs if owner.validate_inputs is None else owner.validate_inputs
-            outputs = outputs if owner.validate_outputs is None else owner.validate_outputs
-            member = owner.members.get(ids[depth])
-            if isinstance(member, Step) and depth == len(ids) - 1:
-                return Code(
-                    step=member,
-                    workflow=owner,
-                    ids=ids,
-                    validate_inputs=bool(inputs),
-                    validate_outputs=bool(outputs),
-                    retry=retry_of(member.retries, owner.retry),
-                )
-        return None
 
     async def create_run(self, run_id: str | None = None, *, resource_id: str | None = None) -> Run[Out]:
         """A new run, stored as `pending`; with a known *run_id* that run's handle.
@@ -354,7 +365,7 @@ class Workflow(Generic[In, Out]):
         self, step: Any, condition: Callable[[Scope], Any], given: str | None, *, until: bool
     ) -> Workflow[In, Any]:
         body = self._body(step)
-        name = self._functions.add(condition, given)
+        name = self.functions.add(condition, given)
         return self._add(Loop(id=body.id, body=body, condition=name, until=until), _output(step))
 
     def _place(self, kind: str, given: str | None) -> str:

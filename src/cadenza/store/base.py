@@ -87,9 +87,10 @@ class Claim:
 class Wanted:
     """Which runs a worker takes up, and for whom.
 
-    Runs of `engine` and one of `workflows` that are neither pending, held nor ended, whose lease is free, has run out at `now` or
-    belongs to one of the owners `dead`, and which need a driver: they had one (a lease, or the status `running`), their
-    `wake_at` has come, or something was put in for them that no driver has heard. At most `limit`, those due longest first.
+    Runs of `engine` and one of `workflows` that are neither pending, held nor ended, whose lease is free, has run out at `now`
+    (unless it belongs to one of the owners `live`) or belongs to one of the owners `dead`, and which need a driver: they had
+    one (a lease, or the status `running`), their `wake_at` has come, or something was put in for them that no driver has
+    heard. At most `limit`, those due longest first.
     """
 
     engine: str
@@ -98,6 +99,7 @@ class Wanted:
     now: datetime
     until: datetime
     dead: Sequence[str] = ()
+    live: Sequence[str] = ()
     limit: int = 100
 
 

@@ -49,6 +49,7 @@ class MemoryStore:
         self._graphs: dict[str, Graph] = {}
         self._events: dict[str, KeptEvent] = {}
         self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._curious: set[asyncio.Event] = set()
         self._closed = False
 
     async def setup(self) -> None:
@@ -60,6 +61,8 @@ class MemoryStore:
         self._closed = True
         for run_id in list(self._waiters):
             self._wake(run_id)
+        for changed in self._curious:
+            changed.set()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -233,6 +236,8 @@ class MemoryStore:
     def _signal(self, run: Run, at: datetime) -> None:
         run.signals += 1
         run.updated_at = at
+        for changed in self._curious:
+            changed.set()
         self._wake(run.row.id)
 
     async def claim_due(self, wanted: Wanted) -> Sequence[Claimed]:
@@ -359,8 +364,16 @@ class MemoryStore:
         return {id_: self._runs[id_].signals for id_ in run_ids if id_ in self._runs}
 
     async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
-        """Return after *timeout* seconds: nobody else can write here."""
-        await asyncio.sleep(timeout)  # noqa: TID251  real time, as other processes live in it
+        """Return when another user of this store has put something in, or after *timeout* seconds."""
+        changed = asyncio.Event()
+        self._curious.add(changed)
+        try:
+            async with asyncio.timeout(timeout):
+                await changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._curious.discard(changed)
 
     def _wake(self, run_id: str) -> None:
         if run_id in self._waiters:

@@ -59,7 +59,11 @@ class Run:
     def needs(self, wanted: Wanted) -> bool:
         """Whether the run needs a driver and *wanted* may have it."""
         lease = self.lease
-        free = lease is None or lease.until <= wanted.now or lease.owner in wanted.dead
+        free = (
+            lease is None
+            or lease.owner in wanted.dead
+            or (lease.until <= wanted.now and lease.owner not in wanted.live)
+        )
         return (
             free
             and self.row.engine == wanted.engine

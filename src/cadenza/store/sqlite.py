@@ -219,8 +219,9 @@ class SqliteStore:
             "limit": wanted.limit,
             **{f"workflow{i}": id_ for i, id_ in enumerate(wanted.workflows)},
             **{f"dead{i}": owner for i, owner in enumerate(wanted.dead)},
+            **{f"live{i}": owner for i, owner in enumerate(wanted.live)},
         }
-        statement = sql.claim_due(len(wanted.workflows), len(wanted.dead))
+        statement = sql.claim_due(len(wanted.workflows), len(wanted.dead), len(wanted.live))
         found = await self._open().run(lambda db: db.execute(statement, values).fetchall())
         for run_id, *_ in found:
             self._look_out.wake(run_id)

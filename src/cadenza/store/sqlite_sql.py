@@ -114,14 +114,16 @@ CANCEL = (
 )
 
 
-def claim_due(workflows: int, dead: int) -> str:
+def claim_due(workflows: int, dead: int, live: int) -> str:
     """Take the leases of runs that need a driver: led by nobody who lives, left under way, unheard, or due."""
-    named = ", ".join(f":workflow{i}" for i in range(workflows))
-    gone = ", ".join(f":dead{i}" for i in range(dead))
+    named, gone, alive = (
+        ", ".join(f":{name}{i}" for i in range(count))
+        for name, count in (("workflow", workflows), ("dead", dead), ("live", live))
+    )
     return (
         "update runs set lease_owner = :owner, lease_until = :until, epoch = epoch + 1 where id in ("
         "select id from runs where id in ("
-        "select id from runs where lease_owner is not null and lease_until <= :now "
+        f"select id from runs where lease_owner is not null and lease_until <= :now and lease_owner not in ({alive}) "
         f"union all select id from runs where lease_owner in ({gone}) "
         "union all select id from runs where lease_owner is null and status = 'running' "
         "union all select id from runs where lease_owner is null and signals > heard "

@@ -1,0 +1,102 @@
+"""Sending events to the runs that wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from ..errors import InvalidData, ResumeError, RunNotFound, RunNotSuspended
+from ..history.event import Suspension
+from ..history.resume import ResumeRequest
+from ..model.values import Json, plain
+from ..model.workflow import Workflow
+from ..store.base import KeptEvent
+from .answers import checked
+from .base import Resuming
+from .events import waiting_for
+from .local import LocalEngine
+
+_KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """An event to send: to one run, to all whose wait fits `match`, or to one run if it fits."""
+
+    name: str
+    data: Any
+    run_id: str | None
+    match: Json
+    actor: str | None
+
+
+async def send(
+    engine: LocalEngine, workflows: Mapping[str, Workflow[Any, Any]], event: Event, *, keep: bool
+) -> list[str]:
+    """Let *event* reach who waits for it; the ids of their runs."""
+    kept = await _keep(engine, event) if keep else None
+    try:
+        told = await _who_waits(engine, workflows, event)
+    except InvalidData:
+        if kept is not None:
+            await engine.store.drop_event(kept)
+        raise
+    found = await asyncio.gather(*[_tell(engine, workflow, row, event) for workflow, row in told])
+    reached = list(dict.fromkeys(run_id for run_id in found if run_id is not None))
+    if kept is not None and reached:
+        await engine.store.drop_event(kept)
+    return reached
+
+
+async def _who_waits(
+    engine: LocalEngine, workflows: Mapping[str, Workflow[Any, Any]], event: Event
+) -> list[tuple[Workflow[Any, Any], Suspension]]:
+    """The waits that *event* is for. All are checked before any is answered."""
+    told: list[tuple[Workflow[Any, Any], Suspension]] = []
+    for row in await waiting_for(engine.store, event.name, event.run_id, event.match):
+        run = await engine.store.row(row.run_id)
+        if run is not None and run.engine == engine.name and run.workflow in workflows:
+            workflow = workflows[run.workflow]
+            checked(workflow, row, event.data)
+            told.append((workflow, row))
+    return told
+
+
+async def _tell(
+    engine: LocalEngine, workflow: Workflow[Any, Any], row: Suspension, event: Event
+) -> str | None:
+    resuming = Resuming(
+        request=ResumeRequest(suspension_id=row.id),
+        data=event.data,
+        actor=event.actor,
+        via="event",
+        wait=False,
+    )
+    try:
+        await engine.answer(workflow, row.run_id, resuming)
+    except (ResumeError, RunNotSuspended, RunNotFound):
+        return None  # somebody else, its deadline or its end was faster: this wait is over
+    return row.run_id
+
+
+async def _keep(engine: LocalEngine, event: Event) -> str:
+    """Keep *event* before looking who waits: who begins to wait meanwhile finds it."""
+    now = engine.clock.now()
+    id_ = f"e{secrets.token_hex(16)}"
+    await engine.store.keep_event(
+        KeptEvent(
+            id=id_,
+            name=event.name,
+            data=plain(event.data, f"event {event.name!r}"),
+            at=now,
+            until=now + _KEPT,
+            run_id=event.run_id,
+            match=event.match,
+            actor=event.actor,
+        )
+    )
+    return id_

@@ -1,0 +1,204 @@
+"""Settling: how open suspensions are closed, by an answer, by somebody who withdraws the question, or by time.
+
+The compare-and-set on their rows decides who wins, whoever asks and wherever. Everything is checked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from ..errors import RunNotFound, SuspensionNotFound
+from ..history import event as ev
+from ..history.closing import closing
+from ..history.event import Suspension
+from ..history.resume import first_rest_after, refuse, resolve
+from ..history.rivals import rivals_of
+from ..history.snapshot import Snapshot, fold
+from ..model.graph import Graph
+from ..model.path import show
+from ..model.values import Json
+from ..model.workflow import Workflow
+from ..store.base import Accepted, Answering, AnswerOutcome, Missed, Refused, Reply, Stored
+from .answers import answered_before, checked, refuse_losers
+from .base import Resuming
+from .checking import split_context
+from .drive import Drive
+from .driving import Driving
+from .lease import new_claim
+
+
+class Settling(Driving):
+    """A `Driving` that takes answers."""
+
+    async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
+        """Answer suspensions and go on."""
+        self.check_open()
+        while True:
+            stored = await self.load(run_id)
+            if earlier := answered_before(workflow, resuming, stored.suspensions):
+                return await self._outcome_of(workflow, run_id, earlier, wait=resuming.wait)
+            snapshot = fold(stored.entries)
+            graph = await self.graph(workflow, snapshot)
+            targets = resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
+            refuse_losers(targets, stored.suspensions, snapshot, graph)
+            replies = [
+                Reply(suspension_id=row.id, data=checked(workflow, row, resuming.data)) for row in targets
+            ]
+            context, secrets = split_context(resuming.context, self._secret_keys)
+            if resuming.dry_run:
+                return snapshot
+            answering = Answering(
+                run_id=run_id,
+                replies=replies,
+                actor=resuming.actor,
+                via=resuming.via,
+                idempotency_key=resuming.idempotency_key,
+                run_count=resuming.run_count,
+                context=context,
+                at=self._clock.now(),
+            )
+            drive = self.drive(workflow, graph, stored.run, snapshot, secrets, resuming.tracing)
+            outcome = await self._close(drive, stored, graph, targets, answering)
+            if isinstance(outcome, Missed):
+                continue  # the run has moved on meanwhile: look again
+            if isinstance(outcome, Refused):
+                for row in outcome.rows:
+                    if row.idempotency_key is not None and row.idempotency_key == resuming.idempotency_key:
+                        break  # the same request, sent twice at once: the other one was faster
+                    refuse(row)
+                else:
+                    raise RunNotFound(run_id)
+                continue
+            return await self._after(workflow, drive, outcome, secrets, wait=resuming.wait)
+
+    async def withdraw(
+        self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
+    ) -> None:
+        """Close an open suspension without an answer: its step fails."""
+        outcome = await self._settle(workflow, row, "canceled", None, reason=reason, actor=actor, via=via)
+        if isinstance(outcome, Refused):
+            for found in outcome.rows:
+                refuse(found)
+            raise SuspensionNotFound(row.id)
+
+    async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
+        """Let what is to follow the deadline of *row* happen; False where somebody, or another process, was faster."""
+        assert row.on_timeout is not None
+        outcome = await self._settle(
+            workflow, row, "expired", row.on_timeout.data, via="deadline", due=self._clock.now()
+        )
+        return isinstance(outcome, Accepted)
+
+    async def _settle(
+        self,
+        workflow: Workflow[Any, Any],
+        row: Suspension,
+        state: Literal["expired", "canceled"],
+        data: Json,
+        **how: Any,
+    ) -> AnswerOutcome:
+        """Close *row* without a person's answer, and let its run go on."""
+        self.check_open()
+        while True:
+            stored = await self.load(row.run_id)
+            snapshot = fold(stored.entries)
+            graph = await self.graph(workflow, snapshot)
+            target = next((found for found in stored.suspensions if found.id == row.id), None)
+            if target is None or target.state != "open":
+                return Refused(rows=[target] if target is not None else [])
+            answering = Answering(
+                run_id=row.run_id,
+                replies=[Reply(suspension_id=row.id, data=data)],
+                run_count=0,
+                context={},
+                at=self._clock.now(),
+                state=state,
+                **{"actor": None, **how},
+            )
+            drive = self.drive(workflow, graph, stored.run, snapshot, {}, {})
+            outcome = await self._close(drive, stored, graph, [target], answering)
+            if isinstance(outcome, Accepted):
+                await self._after(workflow, drive, outcome, {}, wait=False)
+            elif isinstance(outcome, Missed) and answering.due is None:
+                continue
+            return outcome
+
+    async def _close(
+        self,
+        drive: Drive,
+        stored: Stored,
+        graph: Graph,
+        targets: Sequence[Suspension],
+        answering: Answering,
+    ) -> AnswerOutcome:
+        """Close *targets* as *answering* says, and rivals with them; take the run up in the same transaction where it is free."""
+        losing = {
+            row.id: row for target in targets for row in rivals_of(target.path, stored.suspensions, graph)
+        }
+        if losing and not (answering.state == "expired" and not _goes_on(targets[0])):
+            first = targets[0]
+            answering = replace(
+                answering,
+                closes=[row.id for row in losing.values() if row.state == "open"],
+                closes_reason=f"{show(first.path)} was answered first",
+                # Nobody may have been answered, and no rival have come, since the run was looked at.
+                expect=(stored.run.seq, stored.run.signals),
+            )
+        run = stored.run
+        if run.lease is None or self.is_over(run.lease):
+            drive.journal.note(ev.RunResumed())
+            for target, reply in zip(targets, answering.replies, strict=True):
+                closed = replace(
+                    target,
+                    state=answering.state,
+                    answer=reply.data,
+                    actor=answering.actor,
+                    via=answering.via,
+                    reason=answering.reason,
+                    run_count=answering.run_count,
+                    context=answering.context,
+                )
+                drive.journal.note(closing(closed))
+            claim = new_claim(self._owner, self._clock, run.lease.epoch if run.lease else None)
+            answering = replace(answering, write=drive.first_write(claim))
+        outcome = await self.store.answer(answering)
+        if isinstance(outcome, Accepted) and outcome.receipt is not None:
+            assert answering.write is not None
+            drive.holds(outcome.receipt)
+            drive.give(stored.suspensions)
+            self.feed.publish(run.id, list(answering.write.entries))
+            self.spawn(drive)
+        return outcome
+
+    async def _after(
+        self,
+        workflow: Workflow[Any, Any],
+        drive: Drive,
+        outcome: Accepted,
+        secrets: Mapping[str, Any],
+        *,
+        wait: bool,
+    ) -> Snapshot:
+        """The run, where an answer was accepted: driven here now, or by who drives it."""
+        if outcome.receipt is not None:
+            return await self.result(drive, wait=wait)
+        await self.go_on(workflow, drive.run_id, secrets)
+        return await (self.settled(workflow, drive.run_id) if wait else self.snapshot(drive.run_id))
+
+    async def _outcome_of(
+        self, workflow: Workflow[Any, Any], run_id: str, answered: Sequence[Suspension], *, wait: bool
+    ) -> Snapshot:
+        """What those got who gave these answers: the run when it first had ended or waited for people only after them."""
+        while True:
+            entries = (await self.load(run_id)).entries
+            found = first_rest_after(entries, {row.id for row in answered})
+            if found is not None or not wait:
+                return found if found is not None else fold(entries)
+            await self.settled(workflow, run_id)
+
+
+def _goes_on(row: Suspension) -> bool:
+    """Whether an answer follows the deadline of *row*."""
+    return row.on_timeout is not None and row.on_timeout.do == "answer"

@@ -1,0 +1,124 @@
+"""Worker: finds runs that are due, orphaned, or have an answer and no driver, and lets the engine go on with them.
+
+Any number of workers, in any processes, may look at one store: each run is claimed by one. A worker also lets happen what is
+due at open questions: what follows their deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from ..errors import RunHeld
+from ..history.event import Suspension
+from ..model.workflow import Workflow
+from ..store.base import Claimed, Wanted
+from . import owner
+from .lease import LEASE
+from .local import LocalEngine
+
+_log = logging.getLogger("cadenza")
+
+# How often, in seconds, it is looked for what other processes have left; what is due here is done when it is.
+_LOOK = 1.0
+# So many runs at most are driven here at once by a worker's wish; the others wait in the store.
+_AT_ONCE = 500
+_DUE_AT_ONCE = 100
+
+
+class Worker:
+    """Looks after the runs of *workflows* for one engine, from `start` to `stop`."""
+
+    def __init__(
+        self, engine: LocalEngine, workflows: Callable[[], Mapping[str, Workflow[Any, Any]]]
+    ) -> None:
+        self._engine = engine
+        self._workflows = workflows
+        self._nudge = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Look from now on."""
+        if self._task is None:
+            self._engine.worker_nudge = self._nudge
+            self._task = asyncio.get_running_loop().create_task(self._serve(), name="cadenza worker")
+
+    async def stop(self) -> None:
+        """Look no more. Runs under way go on."""
+        task, self._task = self._task, None
+        if task is not None:
+            self._engine.worker_nudge = None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _serve(self) -> None:
+        while True:
+            self._nudge.clear()
+            looked_at = self._engine.clock.now()
+            due: datetime | None = None
+            try:
+                found = await self.look()
+                due = await self._engine.store.next_due()
+            except Exception:  # the store is away for a while: the worker outlives that
+                _log.exception("the worker could not look for runs; it tries again")
+                found = 0
+            if not found:
+                await self._pause(due if due is not None and due > looked_at else None)
+
+    async def look(self) -> int:
+        """Look once: take up what needs a driver, and let happen what is due. How many there were."""
+        claimed = await self._claim()
+        for one in claimed:
+            await self._take_over(one)
+        due = await self._engine.store.due(self._engine.clock.now(), _DUE_AT_ONCE)
+        return len(claimed) + sum([await self._pass(row) for row in due])
+
+    async def _claim(self) -> list[Claimed]:
+        room = _AT_ONCE - self._engine.under_way
+        workflows = self._workflows()
+        if room <= 0 or not workflows:
+            return []
+        store, now = self._engine.store, self._engine.clock.now()
+        owners = await store.owners()
+        wanted = Wanted(
+            engine=self._engine.name,
+            workflows=list(workflows),
+            owner=self._engine.owner,
+            now=now,
+            until=now + LEASE,
+            dead=[name for name in owners if owner.is_dead(name)],
+            live=[name for name in owners if owner.is_here(name)],
+            limit=min(room, _DUE_AT_ONCE),
+        )
+        return list(await store.claim_due(wanted))
+
+    async def _take_over(self, claimed: Claimed) -> None:
+        row = await self._engine.row(claimed.run_id)
+        try:
+            await self._engine.take_over(self._workflows()[row.workflow], claimed.run_id, claimed.receipt)
+        except RunHeld as held:
+            _log.warning("%s", held)
+
+    async def _pass(self, row: Suspension) -> int:
+        """Let happen what is due at *row*; 1 where something did."""
+        run = await self._engine.store.row(row.run_id)
+        workflow = self._workflows().get(run.workflow) if run is not None else None
+        if run is None or workflow is None or run.engine != self._engine.name:
+            return 0
+        if row.on_timeout is None or row.deadline is None or row.deadline > self._engine.clock.now():
+            return int(await self._engine.store.put_off(row.id, row.due_at, None))
+        return int(await self._engine.expire(workflow, row))
+
+    async def _pause(self, due: datetime | None) -> None:
+        """Return when there is something to look for: at *due*, when nudged, or after a while."""
+        waits: list[asyncio.Task[Any]] = [asyncio.ensure_future(self._nudge.wait())]
+        if due is not None:
+            waits.append(asyncio.ensure_future(self._engine.clock.sleep_until(due)))
+        try:
+            await asyncio.wait(waits, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

@@ -1,0 +1,213 @@
+"""A block in which the first answer wins: the others are closed in the same moment and end there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from anyio import fail_after
+
+from cadenza import Cadenza, StepContext, Workflow, step
+from cadenza import errors as err
+from cadenza.testing import kill
+
+calls: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_calls() -> None:
+    calls.clear()
+
+
+def asks(name: str) -> Any:
+    async def ask(value: Any, ctx: StepContext) -> str:
+        answer = await ctx.ask(str, question=f"{name}?")
+        calls.append(name)
+        return f"{name}: {answer}"
+
+    return step(id=name)(ask)
+
+
+@step
+async def join(value: dict[str, Any]) -> dict[str, Any]:
+    calls.append("join")
+    return value
+
+
+a, b, c = asks("a"), asks("b"), asks("c")
+race = Workflow("race", input=int).parallel([a, b, c], first_answer_wins=True).then(join).commit()
+
+
+async def test_the_first_answer_closes_the_other_questions(store: str) -> None:
+    async with Cadenza(store=store, workflows=[race]) as app:
+        run = await app.workflow(race).create_run()
+        one, two, three = (await run.start(input_data=0)).suspensions
+
+        result = await run.resume(step=two, resume_data="yes", actor="ada")
+
+        assert (result.status, result.result) == ("success", {"b": "b: yes"})
+        assert {id_: found.status for id_, found in result.steps.items()} == {
+            "a": "canceled",
+            "b": "success",
+            "c": "canceled",
+            "join": "success",
+        }
+        assert calls == ["b", "join"]
+        for lost in (one, three):
+            with pytest.raises(err.SuspensionCanceled, match="b was answered first"):
+                await app.inbox.answer(lost.id, "late")
+        assert [(x.path, x.became) for x in await app.inbox.history(run.id)] == [
+            (("a",), "canceled"),
+            (("b",), "answered"),
+            (("c",), "canceled"),
+        ]
+
+
+async def test_of_two_answers_to_rivals_at_once_exactly_one_wins(store: str) -> None:
+    async with Cadenza(store=store, workflows=[race]) as app:
+        for _ in range(20):
+            calls.clear()
+            run = await app.workflow(race).create_run()
+            rows = (await run.start(input_data=0)).suspensions
+            with fail_after(10):
+                found = await asyncio.gather(
+                    *[app.inbox.answer(row.id, "yes") for row in rows], return_exceptions=True
+                )
+            won = [result for result in found if not isinstance(result, BaseException)]
+            lost = [error for error in found if isinstance(error, BaseException)]
+            assert [result.status for result in won] == ["success"]
+            assert [type(error) for error in lost] == [err.SuspensionCanceled] * 2
+            assert len(calls) == 2
+            assert len(won[0].result) == 1
+
+
+async def test_a_rival_that_is_still_running_stops_when_its_step_is_over(store: str) -> None:
+    entered, gate = asyncio.Event(), asyncio.Event()
+
+    @step
+    async def slow(value: int) -> int:
+        entered.set()
+        await gate.wait()
+        calls.append("slow")
+        return value
+
+    long = Workflow("long", input=int).then(slow).then(asks("late")).commit()
+    flow = Workflow("flow", input=int).parallel([long, a], first_answer_wins=True).then(join).commit()
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+        started = asyncio.ensure_future(run.start(input_data=0))
+        with fail_after(5):
+            await entered.wait()
+            while not (rows := list((await app.store.load(run.id)).suspensions)):  # type: ignore[union-attr]
+                await asyncio.to_thread(lambda: None)
+            answering = asyncio.ensure_future(app.inbox.answer(rows[0].id, "yes"))
+            while "a" not in calls:
+                await asyncio.to_thread(lambda: None)
+            gate.set()
+            result = await answering
+            assert await started == result
+        assert (result.status, result.result) == ("success", {"a": "a: yes"})
+        assert calls == ["a", "slow", "join"]
+        assert result.steps["long"].status == "canceled"
+        assert result.steps["long.slow"].status == "success"
+        assert "long.late" not in result.steps
+
+
+async def test_a_member_that_needs_no_answer_keeps_its_output(store: str) -> None:
+    @step
+    async def quick(value: int) -> int:
+        return value + 1
+
+    flow = Workflow("flow", input=int).parallel([quick, a, b], first_answer_wins=True).commit()
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+        await run.start(input_data=1)
+        result = await run.resume(step="a", resume_data="yes")
+        assert (result.status, result.result) == ("success", {"quick": 2, "a": "a: yes"})
+
+
+async def test_a_sleeping_rival_is_given_up(store: str) -> None:
+    dozing = Workflow("dozing", input=int).sleep(3600).then(asks("late")).commit()
+    flow = Workflow("flow", input=int).parallel([dozing, a], first_answer_wins=True).commit()
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+        await run.start(input_data=1, wait=False)
+        with fail_after(5):
+            while (await run.get_state()).status != "suspended":
+                await asyncio.to_thread(lambda: None)
+            result = await run.resume(step="a", resume_data="yes")
+        assert (result.status, result.result) == ("success", {"a": "a: yes"})
+        assert result.steps["dozing"].status == "canceled"
+
+
+async def test_the_winner_may_ask_again_and_the_losers_stay_out(store: str) -> None:
+    two_questions = Workflow("two-questions", input=int).then(a).then(b.clone(id="again")).commit()
+    flow = (
+        Workflow("flow", input=int).parallel([two_questions, c], first_answer_wins=True).then(join).commit()
+    )
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+        await run.start(input_data=1)
+        middle = await run.resume(step=["two-questions", "a"], resume_data="yes")
+        assert [row.path for row in middle.suspensions] == [("two-questions", "again")]
+        assert middle.steps["c"].status == "canceled"
+        result = await run.resume(resume_data="sure")
+        assert (result.status, result.result) == ("success", {"two-questions": "b: sure"})
+
+
+async def test_a_crash_right_after_the_first_answer_does_not_open_the_race_again(tmp_path: Any) -> None:
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    entered = asyncio.Event()
+    hang = True
+
+    @step(id="hangs")
+    async def hangs(value: str) -> str:
+        entered.set()
+        if hang:
+            await asyncio.Event().wait()
+        return value
+
+    long = Workflow("long", input=int).then(a).then(hangs).commit()
+    flow = Workflow("flow", input=int).parallel([long, c], first_answer_wins=True).commit()
+    app = Cadenza(store=store, workflows=[flow])
+    run = await app.workflow(flow).create_run()
+    _, lost = (await run.start(input_data=1)).suspensions
+    await run.resume(step=["long", "a"], resume_data="yes", wait=False)
+    with fail_after(5):
+        await entered.wait()
+    kill(app)
+    hang = False
+
+    async with Cadenza(store=store, workflows=[flow], worker=False) as app:
+        run = await app.get_run(run.id)
+        with pytest.raises(err.SuspensionCanceled):
+            await app.inbox.answer(lost.id, "late")
+        result = await run.restart()
+        assert (result.status, result.result) == ("success", {"long": "a: yes"})
+        assert calls == ["a"]
+
+
+async def test_without_an_answer_a_failure_fails_the_block_as_usual(store: str) -> None:
+    @step
+    async def breaks(value: int) -> int:
+        raise ValueError("no")
+
+    flow = Workflow("flow", input=int).parallel([breaks, a], first_answer_wins=True).commit()
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+        result = await run.start(input_data=1)
+        assert (result.status, result.error.message) == ("failed", "no")
+
+
+async def test_each_round_of_a_loop_has_a_race_of_its_own(store: str) -> None:
+    inner = Workflow("inner", input=int).parallel([a, b], first_answer_wins=True).map(lambda s: 1).commit()
+    flow = Workflow("flow", input=int).dountil(inner, lambda s: s.iteration >= 3).commit()
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+        result = await run.start(input_data=1)
+        for name in ("a", "b", "a"):
+            assert len(result.suspensions) == 2
+            result = await run.resume(step=["inner", name], resume_data="yes")
+        assert result.status == "success"
+        assert calls == ["a", "b", "a"]
