@@ -5,6 +5,7 @@ from .clock import Clock, SystemClock
 from .errors import CadenzaError, NonRetryableError
 from .execution.context import StepContext
 from .execution.sync_context import SyncStepContext
+from .execution.terms import BAIL, FAIL
 from .history.event import Failure, Suspension
 from .history.result import (
     Canceled,
@@ -16,6 +17,7 @@ from .history.result import (
     Unfinished,
     WorkflowResult,
 )
+from .inbox import Closing, Inbox
 from .model.graph import to_mermaid
 from .model.retry import Retry
 from .model.scope import Scope
@@ -26,13 +28,17 @@ from .run import Run, RunStream
 __version__ = "0.1.0"
 
 __all__ = [
+    "BAIL",
+    "FAIL",
     "BoundWorkflow",
     "Cadenza",
     "CadenzaError",
     "Canceled",
     "Clock",
+    "Closing",
     "Failed",
     "Failure",
+    "Inbox",
     "NonRetryableError",
     "OutputOptions",
     "Retry",

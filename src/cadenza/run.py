@@ -53,6 +53,7 @@ class Run(Generic[Out]):
         initial_state: Any = None,
         runtime_context: Mapping[str, Any] | None = None,
         request_context: Mapping[str, Any] | None = None,
+        actor: str | None = None,
         tracing_context: Mapping[str, Any] | None = None,
         tracing_options: Mapping[str, Any] | None = None,
         output_options: Options = None,
@@ -60,13 +61,14 @@ class Run(Generic[Out]):
     ) -> WorkflowResult[Out]:
         """Run it from its first step; the result when it has ended or waits for people only.
 
-        With `wait=False` as soon as the request is durable. Failures of steps are results, not exceptions. Raises `InvalidInput`,
+        *actor* is who asks for it: questions may exclude them. With `wait=False` as soon as the request is durable. Failures of steps are results, not exceptions. Raises `InvalidInput`,
         `InvalidState`, `InvalidContext` (the run stays pending) and `RunAlreadyStarted`.
         """
         starting = Starting(
             input=input_data,
             state=initial_state,
             context=runtime_context if runtime_context is not None else request_context,
+            actor=actor,
             tracing=_tracing(tracing_context, tracing_options),
             wait=wait,
         )

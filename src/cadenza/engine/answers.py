@@ -9,6 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from ..errors import (
+    ActorNotAllowed,
     IdempotencyConflict,
     InvalidResumeData,
     Issue,
@@ -101,6 +102,20 @@ def refuse_losers(
         if winner is not None:
             reason = f"{show(winner)} was answered first"
             raise SuspensionCanceled(target.id, show(target.path), reason=reason)
+
+
+def check_actor(row: Suspension, actor: str | None, snapshot: Snapshot) -> None:
+    """Raise `ActorNotAllowed` where *actor* may not answer *row*."""
+    where = show(row.path)
+    if row.assigned and actor not in row.assigned:
+        raise ActorNotAllowed(row.id, where, actor, f"it is assigned to {', '.join(row.assigned)}")
+    if row.exclude_requester and (actor is None or actor == snapshot.requester):
+        raise ActorNotAllowed(
+            row.id,
+            where,
+            actor,
+            "it excludes who asked for the run; somebody else has to answer, by name (actor=)",
+        )
 
 
 def _type_of(row: Suspension) -> Schema | None:

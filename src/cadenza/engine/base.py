@@ -23,6 +23,7 @@ class Starting:
     input: Any
     state: Any
     context: Mapping[str, Any] | None = None
+    actor: str | None = None
     tracing: Mapping[str, Any] = field(default_factory=dict)
     wait: bool = True
 

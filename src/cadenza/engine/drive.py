@@ -344,6 +344,7 @@ class Drive:
         return ev.Suspension(
             id=new_id(),
             run_id=self.run_id,
+            workflow=self.workflow_id,
             path=path,
             opened_at=now,
             event=node.event,

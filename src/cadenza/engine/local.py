@@ -69,7 +69,11 @@ class LocalEngine(Settling):
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
         drive.claim_with(None)
         fingerprint = workflow.graph.fingerprint
-        drive.journal.note(ev.RunStarted(fingerprint=fingerprint, input=value, state=state, context=context))
+        drive.journal.note(
+            ev.RunStarted(
+                fingerprint=fingerprint, input=value, state=state, context=context, actor=starting.actor
+            )
+        )
         self.spawn(drive)
         try:
             return await self.result(drive, wait=starting.wait)

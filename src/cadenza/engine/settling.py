@@ -21,7 +21,7 @@ from ..model.path import show
 from ..model.values import Json
 from ..model.workflow import Workflow
 from ..store.base import Accepted, Answering, AnswerOutcome, Missed, Refused, Reply, Stored
-from .answers import answered_before, checked, refuse_losers
+from .answers import answered_before, check_actor, checked, refuse_losers
 from .base import Resuming
 from .checking import split_context
 from .drive import Drive
@@ -42,6 +42,8 @@ class Settling(Driving):
             snapshot = fold(stored.entries)
             graph = await self.graph(workflow, snapshot)
             targets = resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
+            for target in targets:
+                check_actor(target, resuming.actor, snapshot)
             refuse_losers(targets, stored.suspensions, snapshot, graph)
             replies = [
                 Reply(suspension_id=row.id, data=checked(workflow, row, resuming.data)) for row in targets

@@ -12,15 +12,16 @@ CadenzaError
 ├── ResumeError                a resume that names the wrong thing
 │   ├── StepNotSuspended  AmbiguousStep  UnknownLabel  ConflictingTarget  InvalidIndex
 │   ├── SuspensionNotFound  AlreadyAnswered  SuspensionExpired  SuspensionCanceled  SuspensionSuperseded
-│   └── IdempotencyConflict
+│   └── IdempotencyConflict  ActorNotAllowed
 ├── TimeTravelError
 │   └── TimeTravelNoStep  TimeTravelTarget
 ├── InvalidData                data that breaks its schema; `issues` says where and why
 │   ├── InvalidInput  InvalidState  InvalidContext  InvalidResumeData
-│   └── InvalidStepInput  InvalidStepOutput  InvalidSuspendData  InvalidStateData  ValueNotKept
+│   ├── InvalidStepInput  InvalidStepOutput  InvalidSuspendData  InvalidStateData  ValueNotKept
+│   └── InvalidOnTimeout
 ├── StepError                  misuse inside a step: it fails the step
 │   ├── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
-│   └── DeadlinePassed  QuestionWithdrawn
+│   └── DeadlinePassed  QuestionWithdrawn  InvalidDeadline
 └── StoreError
     └── StoreClosed  StoreTooNew  UnknownStore
 
@@ -40,8 +41,10 @@ from .data import (
     DuplicateKey,
     InvalidContext,
     InvalidData,
+    InvalidDeadline,
     InvalidInput,
     InvalidMapPath,
+    InvalidOnTimeout,
     InvalidResumeData,
     InvalidState,
     InvalidStateData,
@@ -76,6 +79,7 @@ from .definitions import (
     UnknownWorkflow,
 )
 from .resuming import (
+    ActorNotAllowed,
     AlreadyAnswered,
     AmbiguousStep,
     ConflictingTarget,
@@ -106,6 +110,7 @@ from .runs import (
 )
 
 __all__ = [
+    "ActorNotAllowed",
     "AlreadyAnswered",
     "AmbiguousApp",
     "AmbiguousCode",
@@ -125,11 +130,13 @@ __all__ = [
     "IncompatibleTypes",
     "InvalidContext",
     "InvalidData",
+    "InvalidDeadline",
     "InvalidDuration",
     "InvalidId",
     "InvalidIndex",
     "InvalidInput",
     "InvalidMapPath",
+    "InvalidOnTimeout",
     "InvalidReference",
     "InvalidResumeData",
     "InvalidState",

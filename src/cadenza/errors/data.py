@@ -82,6 +82,10 @@ class InvalidStateData(InvalidData):
     what = "state"
 
 
+class InvalidOnTimeout(InvalidData):
+    """What is to be answered after the deadline is no answer that would be taken."""
+
+
 class ValueNotKept(InvalidData):
     """A value that JSON cannot hold (NaN, a non-string key, an object of unknown type, ...)."""
 
@@ -108,6 +112,14 @@ class InvalidMapPath(StepError):
     def __init__(self, path: str, source: str) -> None:
         self.path, self.source = path, source
         super().__init__(f"invalid path {path!r} in {source}: there is no value to look into")
+
+
+class InvalidDeadline(StepError):
+    """The deadline of a question cannot be."""
+
+    def __init__(self, step: str, why: str) -> None:
+        self.step = step
+        super().__init__(f"{step}: {why}")
 
 
 class DeadlinePassed(StepError):

@@ -107,6 +107,15 @@ class SuspensionCanceled(SuspensionError):
         super().__init__(suspension_id, f"the question of {step} was canceled{who}{why}; no answer is taken")
 
 
+class ActorNotAllowed(SuspensionError):
+    """This person may not answer this question."""
+
+    def __init__(self, suspension_id: str, step: str, actor: str | None, why: str) -> None:
+        self.step, self.actor = step, actor
+        who = actor if actor is not None else "somebody unnamed"
+        super().__init__(suspension_id, f"{who} may not answer {step}: {why}")
+
+
 class IdempotencyConflict(SuspensionError):
     """The same idempotency key came before with other data."""
 

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, Unpack
 
 from ..model.path import Path
 from ..model.values import Json, plain
 from .run_once import Execution, once_key, schema_of_result
+from .terms import Terms
 
 if TYPE_CHECKING:
     from ..model.step import Step
@@ -108,12 +109,12 @@ class BaseContext(Generic[State, Resume]):
         extra = {"run_id": self.run_id, "workflow_id": self.workflow_id, "step_path": list(self.path)}
         return logging.LoggerAdapter(logging.getLogger("cadenza.step"), extra)
 
-    def suspend(self, payload: object = None, *, label: str | list[str] | None = None) -> NoReturn:
+    def suspend(self, payload: object = None, **terms: Unpack[Terms]) -> NoReturn:
         """Stop here until somebody answers; the step then runs again from its start, with `resume_data`.
 
-        *payload* is what they are shown. Never returns.
+        *payload* is what they are shown; the other arguments are its `Terms`. Never returns.
         """
-        self._execution.suspend(payload, label)
+        self._execution.suspend(payload, terms)
 
     def bail(self, value: object = None) -> NoReturn:
         """End the workflow that this step stands in, with success and *value*. Never returns."""
@@ -152,7 +153,7 @@ class StepContext(BaseContext[State, Resume]):
         *,
         question: object = None,
         key: str | None = None,
-        label: str | list[str] | None = None,
+        **terms: Unpack[Terms],
     ) -> _T: ...
     @overload
     async def ask(
@@ -162,7 +163,7 @@ class StepContext(BaseContext[State, Resume]):
         *,
         question: object = None,
         key: str | None = None,
-        label: str | list[str] | None = None,
+        **terms: Unpack[Terms],
     ) -> Any: ...
     async def ask(
         self,
@@ -171,14 +172,14 @@ class StepContext(BaseContext[State, Resume]):
         *,
         question: object = None,
         key: str | None = None,
-        label: str | list[str] | None = None,
+        **terms: Unpack[Terms],
     ) -> Any:
         """The answer to *question*, as *type_*; until there is one the run waits here.
 
         The step then runs again from its start, and this line returns. *key* names the question within the step (default: the
-        type's name). Raises `DuplicateKey`.
+        type's name); the other arguments are its `Terms`. Raises `DuplicateKey`, `InvalidDeadline`, `InvalidOnTimeout`.
         """
-        return self._execution.ask(type_, question, key, label)
+        return self._execution.ask(type_, question, key, terms)
 
     @overload
     async def once(self, key: str, fn: Callable[..., Awaitable[_T]], /, *args: Any, **kwargs: Any) -> _T: ...

@@ -26,6 +26,7 @@ from ..model.values import Json, isolate
 from .effects import Call
 from .mapping import RunValues
 from .runtime_context import RuntimeContext
+from .terms import Terms, fields_of
 from .world import World
 
 
@@ -168,7 +169,7 @@ class Execution:
             given = {key: value for key, value in parsed.items() if key in given or key not in before}
         self.state.update(given)
 
-    def suspend(self, payload: object, label: str | list[str] | tuple[str, ...] | None) -> NoReturn:
+    def suspend(self, payload: object, terms: Terms) -> NoReturn:
         """Stop here and wait for an answer."""
         self.open("suspend")
         step = self.code.step
@@ -179,11 +180,9 @@ class Execution:
             else step.suspend.dump(payload, self.where)
         )
         schema = None if step.resume.anything or not self.code.validate_inputs else step.resume.describe()
-        self._suspend(Suspension(**self._opening(label), payload=kept, resume_schema=schema))
+        self._suspend(Suspension(**self._opening(terms, step.resume), payload=kept, resume_schema=schema))
 
-    def ask(
-        self, type_: Any, question: object, key: str | None, label: str | list[str] | tuple[str, ...] | None
-    ) -> Any:
+    def ask(self, type_: Any, question: object, key: str | None, terms: Terms) -> Any:
         """The answer under *key*, as *type_*; where there is none yet, stop here and wait for it."""
         self.open("ask")
         schema = Schema.of(type_)
@@ -194,7 +193,7 @@ class Execution:
         return (
             self._kept_answer(schema, key, answers[key])
             if key in answers
-            else self._ask(schema, type_, key, question, label)
+            else self._ask(schema, type_, key, question, terms)
         )
 
     def _kept_answer(self, schema: Schema, key: str, answer: Json) -> Any:
@@ -205,12 +204,12 @@ class Execution:
                 f"the answer kept for {self.where}, key {key!r}, no longer fits: {error}"
             ) from error
 
-    def _ask(self, schema: Schema, type_: Any, key: str, question: object, label: Any) -> NoReturn:
+    def _ask(self, schema: Schema, type_: Any, key: str, question: object, terms: Terms) -> NoReturn:
         payload = ANYTHING.dump(question, self.where)
         resume_schema = None if schema.anything else schema.describe()
         self._suspend(
             Suspension(
-                **self._opening(label),
+                **self._opening(terms, schema),
                 key=key,
                 payload=payload,
                 resume_schema=resume_schema,
@@ -243,14 +242,15 @@ class Execution:
         changed = self.context.changed if self.context is not None else {}
         return Patch(state=self.state, context=dict(changed)) if self.state or changed else NO_PATCH
 
-    def _opening(self, label: str | list[str] | tuple[str, ...] | None) -> dict[str, Any]:
-        labels = (label,) if isinstance(label, str) else tuple(label or ())
+    def _opening(self, terms: Terms, schema: Schema) -> dict[str, Any]:
+        now = self.now()
         return {
             "id": new_id(),
             "run_id": self.world.run_id,
+            "workflow": self.world.workflow_id,
             "path": self.call.path,
-            "opened_at": self.now(),
-            "labels": labels,
+            "opened_at": now,
+            **fields_of(terms, schema, now, self.where),
         }
 
     def _suspend(self, suspension: Suspension) -> NoReturn:

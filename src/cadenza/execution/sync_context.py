@@ -7,11 +7,12 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, Unpack
 
 from ..model.values import plain
 from .context import BaseContext, Resume, State
 from .run_once import Execution, once_key, schema_of_result
+from .terms import Terms
 
 if TYPE_CHECKING:
     from ..model.step import Step
@@ -42,7 +43,7 @@ class SyncStepContext(BaseContext[State, Resume]):
         *,
         question: object = None,
         key: str | None = None,
-        label: str | list[str] | None = None,
+        **terms: Unpack[Terms],
     ) -> _T: ...
     @overload
     def ask(
@@ -52,7 +53,7 @@ class SyncStepContext(BaseContext[State, Resume]):
         *,
         question: object = None,
         key: str | None = None,
-        label: str | list[str] | None = None,
+        **terms: Unpack[Terms],
     ) -> Any: ...
     def ask(
         self,
@@ -61,10 +62,10 @@ class SyncStepContext(BaseContext[State, Resume]):
         *,
         question: object = None,
         key: str | None = None,
-        label: str | list[str] | None = None,
+        **terms: Unpack[Terms],
     ) -> Any:
         """As `StepContext.ask`."""
-        return self._execution.ask(type_, question, key, label)
+        return self._execution.ask(type_, question, key, terms)
 
     def once(self, key: str, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> _T:
         """As `StepContext.once`; *fn* is a plain function."""

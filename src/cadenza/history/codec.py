@@ -70,8 +70,11 @@ def suspension_to_json(suspension: ev.Suspension) -> Json:
     for name in ("key", "payload", "resume_schema", "answer_type", "event", "match"):
         if (value := getattr(suspension, name)) is not None:
             data[name] = value
-    if suspension.labels:
-        data["labels"] = list(suspension.labels)
+    for name in ("labels", "assigned", "workflow", "exclude_requester"):
+        if value := getattr(suspension, name):
+            data[name] = value
+    if suspension.remind_at:
+        data["remind_at"] = [at.isoformat() for at in suspension.remind_at]
     if (timeout := suspension.on_timeout) is not None:
         data["on_timeout"] = [timeout.do, timeout.data]
     for name in ("deadline", "due_at"):
@@ -97,6 +100,10 @@ def suspension_from_json(data: Json, **since: Any) -> ev.Suspension:
         path=path_of(data["path"]),
         opened_at=datetime.fromisoformat(data["opened_at"]),
         labels=tuple(data.get("labels", ())),
+        assigned=tuple(data.get("assigned", ())),
+        workflow=data.get("workflow", ""),
+        exclude_requester=data.get("exclude_requester", False),
+        remind_at=tuple(datetime.fromisoformat(at) for at in data.get("remind_at", ())),
         **{**found, **since},
     )
 

@@ -76,7 +76,8 @@ class Suspension:
 
     `key` names one `ask` of the step and is None for `suspend`. `resume_schema` is the JSON Schema of the answer, or None
     for anything; `answer_type` the Python type it came from, as "module:name". `resume_schema` of a `suspend` is the step's.
-    `event` is set where it waits for an event of that name, which is to fit `match`. `due_at` is when next something is to be
+    `workflow` is that of the run. `assigned` are who may answer, all where it is empty; with `exclude_requester` not who
+    started the run. `event` is set where it waits for an event of that name, which is to fit `match`. `due_at` is when next something is to be
     done about it: a reminder, or what follows its `deadline`. What closed it: `answer` where it was answered or `on_timeout`
     says so, `actor` who, `via` which way ("resume", "inbox", "event", "deadline" …), `reason` why.
     """
@@ -92,6 +93,10 @@ class Suspension:
     answer_type: str | None = None
     event: str | None = None
     match: Json = None
+    workflow: str = ""
+    assigned: tuple[str, ...] = ()
+    exclude_requester: bool = False
+    remind_at: tuple[datetime, ...] = ()
     deadline: datetime | None = None
     on_timeout: OnTimeout | None = None
     due_at: datetime | None = None
@@ -111,12 +116,13 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
-    """The first entry of every journal that has one."""
+    """The first entry of every journal that has one. `actor` is who asked for the run."""
 
     fingerprint: str
     input: Json
     state: Mapping[str, Json]
     context: Mapping[str, Json]
+    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
