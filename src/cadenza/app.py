@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar, overload
 
-from .clock import Clock, SystemClock
+from .clock import Clock, SystemClock, WatchingClock, default_clock
 from .engine.local import LocalEngine
 from .engine.sending import Event, send
 from .engine.worker import Worker
@@ -53,13 +53,16 @@ class Cadenza:
         context_secrets: Iterable[str] = (),
         durability: Durability = "sync",
     ) -> None:
-        self.clock = clock or SystemClock()
+        self.clock = clock or default_clock.get() or SystemClock()
         self.store = open_store(store)
         self.worker = worker
         self.engine = LocalEngine(
             self.store, self.clock, secret_keys=frozenset(context_secrets), durability=durability
         )
         self._workflows: dict[str, Workflow[Any, Any]] = {}
+        # A clock for tests moves time on when nothing happens; it has to see what does.
+        if isinstance(self.clock, WatchingClock):
+            self.clock.watch(self.engine)
         self._worker = Worker(self.engine, lambda: self._workflows)
         self.inbox = Inbox(self.engine, lambda id_: self.workflow(id_).workflow)
         for workflow in workflows:

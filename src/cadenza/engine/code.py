@@ -34,6 +34,8 @@ class UserCode:
         self._workflow = workflow
         self._world = world
         self._clock = clock
+        # How many calls of user code are under way.
+        self.running = 0
 
     def find(self, path: Path) -> Code:
         """The step at *path*."""
@@ -54,12 +56,15 @@ class UserCode:
     async def attempt(self, call: Call, code: Code) -> Outcome:
         """Call the step once."""
         running = invoke(call, code, self._world, now=self._clock.now, attempt=call.record.attempt)
+        self.running += 1
         try:
             if not (code.step.interrupt and code.step.is_async):
                 return await running
             return await _interruptible(running, self._world.signal)
         except AnswerOutdated as outdated:
             raise RunHeld(self._world.run_id, str(outdated)) from outdated
+        finally:
+            self.running -= 1
 
     async def enter(self, path: Path, value: Json) -> Done | Failed:
         """*value* as the input type of the nested workflow at *path* reads it."""
@@ -88,7 +93,11 @@ class UserCode:
             try:
                 found = function(make_scope(question, values, self._world))
                 if inspect.isawaitable(found):
-                    found = await found
+                    self.running += 1
+                    try:
+                        found = await found
+                    finally:
+                        self.running -= 1
                 results.append(_as_json(found, f"{name} of {show(question.path)}"))
             except (Exception, SystemExit) as error:
                 return failure_of(error)

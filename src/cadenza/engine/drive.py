@@ -22,11 +22,12 @@ from ..model.graph import Graph, WaitForEvent
 from ..model.path import Path
 from ..model.values import Json
 from ..model.workflow import Durability, Workflow
-from ..store.base import Claim, Closed, Head, Receipt, RunRow, Store, Write
+from ..store.base import Claim, Receipt, RunRow, Store, Write
 from .code import UserCode
 from .events import take_kept_event
 from .lease import new_claim
 from .waits import Waits
+from .writes import Writes
 
 
 class Drive:
@@ -48,6 +49,7 @@ class Drive:
         durability: Durability = "sync",
         publish: Callable[[str, list[ev.Entry]], None],
         show_chunk: Callable[[str, Path, Json], None],
+        tell_due: Callable[[], None],
     ) -> None:
         self.run_id = run.id
         self.workflow_id = run.workflow
@@ -62,19 +64,17 @@ class Drive:
         self.finished: asyncio.Future[None] = self.loop.create_future()
         self.signals = 0
         self._epoch = 0
-        self._claim: Claim | None = None
+        self._writes = Writes(run, graph, clock)
         self._store = store
         self._clock = clock
         self._owner = owner
         self.workflow = workflow
-        self._graph = graph
         self._code = UserCode(workflow, self, clock)
         self._publish = publish
         self._show_chunk = show_chunk
+        self._tell_due = tell_due
         self._waits = Waits(self.loop, clock)
-        self._pinned = run.fingerprint
         self._released = False
-        self._head: tuple[object, ...] = ()
         self._dead = False
         self._gate = asyncio.Lock()
         self._resting: asyncio.Task[None] | None = None
@@ -88,7 +88,7 @@ class Drive:
 
     def claim_with(self, dead: int | None) -> None:
         """Take the lease with the first write; *dead* is the epoch of a lease whose owner is gone."""
-        self._claim = new_claim(self._owner, self._clock, dead)
+        self._writes.claim = new_claim(self._owner, self._clock, dead)
 
     def holds(self, receipt: Receipt) -> None:
         """The lease was taken by another call, whose *receipt* this is, and what is noted written with it."""
@@ -108,6 +108,18 @@ class Drive:
         """Whether the lease was ever held."""
         return bool(self._epoch)
 
+    @property
+    def busy(self) -> bool:
+        """Whether user code runs or something is being written."""
+        return not self.finished.done() and (self._code.running > 0 or self.journal.writing)
+
+    @property
+    def pause(self) -> datetime | None:
+        """Until when the walk is held over a short pause, or None."""
+        if self.finished.done() or self._interpreter.at_rest:
+            return None
+        return self._waits.first_timer
+
     async def durable(self) -> None:
         """Return when what this drive began with is durable, or has failed."""
         if not self._epoch and not self.finished.done():
@@ -120,7 +132,7 @@ class Drive:
 
     def first_write(self, claim: Claim) -> Write:
         """What is noted so far, as a write that takes the lease."""
-        self._claim = claim
+        self._writes.claim = claim
         return self._as_write(self.journal.take(), release=False)
 
     async def go(self) -> None:
@@ -234,34 +246,7 @@ class Drive:
             self._wake()
 
     def _as_write(self, batch: Batch, *, release: bool) -> Write:
-        snapshot = self.snapshot
-        entries = batch.entries
-        expect = entries[0].seq - 1 if entries else snapshot.seq
-        claim, self._claim = self._claim, None
-        graph = (
-            self._graph if snapshot.fingerprint is not None and self._pinned != snapshot.fingerprint else None
-        )
-        self._pinned = snapshot.fingerprint
-        now = (snapshot.status, snapshot.fingerprint, snapshot.wake_at)
-        head = None
-        if now != self._head or claim is not None:
-            self._head = now
-            head = Head(status=snapshot.status, fingerprint=snapshot.fingerprint, wake_at=snapshot.wake_at)
-        return Write(
-            run_id=self.run_id,
-            at=entries[-1].at if entries else self._clock.now(),
-            expect=expect,
-            entries=entries,
-            head=head,
-            epoch=self._epoch,
-            claim=claim,
-            opened=batch.opened,
-            closed=[Closed(id=id_, state=state) for id_, state in batch.closed] if batch.closed else (),
-            taken=batch.taken,
-            graph=graph,
-            release=release,
-            signals=self.signals,
-        )
+        return self._writes.of(batch, self.snapshot, epoch=self._epoch, signals=self.signals, release=release)
 
     def _take_in(self, receipt: Receipt, batch: Batch) -> None:
         self._epoch = receipt.epoch
@@ -270,6 +255,8 @@ class Drive:
         if receipt.cancel_requested and not self.signal.aborted:
             self.stop()
         self._publish(self.run_id, batch.entries)
+        if any(row.due_at is not None for row in batch.opened):
+            self._tell_due()
 
     async def absorb(self) -> None:
         """Take in what others have put in: answers, and the wish to stop."""

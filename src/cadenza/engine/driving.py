@@ -61,6 +61,10 @@ class Driving:
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarm = Alarm(clock, self._wake)
         self._keeper: asyncio.Task[None] | None = None
+        # The runs that sleep while somebody here waits for them, and when they go on.
+        self._awaited: dict[str, datetime] = {}
+        # Set while a worker looks for runs.
+        self.looking = False
         self._closed = False
         # Who is told when a run comes to rest with a timer: a worker, else this engine's own alarm wakes it.
         self.worker_nudge: asyncio.Event | None = None
@@ -81,6 +85,16 @@ class Driving:
     def under_way(self) -> int:
         """How many runs are driven here now."""
         return len(self._drives)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a step runs, something is being written, or a worker looks for runs."""
+        return self.looking or any(drive.busy for drive in self._drives.values())
+
+    def awaited(self) -> list[datetime]:
+        """When the runs go on that somebody here waits for, and those whose walk is held over a short pause."""
+        pauses = [drive.pause for drive in self._drives.values()]
+        return [*self._awaited.values(), *(when for when in pauses if when is not None)]
 
     def check_open(self) -> None:
         """Raise `AppClosed` after `close`."""
@@ -132,6 +146,7 @@ class Driving:
             durability=workflow.durability or self._durability,
             publish=self.feed.publish,
             show_chunk=self.feed.show,
+            tell_due=self.nudge_worker,
         )
 
     def spawn(self, drive: Drive) -> None:
@@ -159,9 +174,14 @@ class Driving:
             if drive.error is None and wake_at is not None and not self._closed:
                 self._set_timer(drive.workflow, drive.run_id, wake_at)
 
-    def _set_timer(self, workflow: Workflow[Any, Any], run_id: str, when: datetime) -> None:
+    def nudge_worker(self) -> None:
+        """There may be something due sooner than the worker of this process knows."""
         if self.worker_nudge is not None:
             self.worker_nudge.set()
+
+    def _set_timer(self, workflow: Workflow[Any, Any], run_id: str, when: datetime) -> None:
+        if self.worker_nudge is not None:
+            self.nudge_worker()
         else:
             self._alarm.set(run_id, when, workflow)
 
@@ -312,7 +332,11 @@ class Driving:
             await self.store.wait(row.id, row, _PATIENCE)
         elif row.wake_at is not None and row.wake_at > self._clock.now():
             self._set_timer(workflow, row.id, row.wake_at)
-            await self.store.wait(row.id, row, _PATIENCE)
+            self._awaited[row.id] = row.wake_at
+            try:
+                await self.store.wait(row.id, row, _PATIENCE)
+            finally:
+                self._awaited.pop(row.id, None)
         else:
             await self.take_up(workflow, row.id)
 

@@ -59,12 +59,15 @@ class Worker:
             self._nudge.clear()
             looked_at = self._engine.clock.now()
             due: datetime | None = None
+            self._engine.looking = True
             try:
                 found = await self.look()
                 due = await self._engine.store.next_due()
             except Exception:  # the store is away for a while: the worker outlives that
                 _log.exception("the worker could not look for runs; it tries again")
                 found = 0
+            finally:
+                self._engine.looking = False
             if not found:
                 await self._pause(due if due is not None and due > looked_at else None)
 

@@ -61,6 +61,11 @@ class Journal:
         self._durable = snapshot.seq
         self._broken: BaseException | None = None
 
+    @property
+    def writing(self) -> bool:
+        """Whether a commit is under way."""
+        return self._writing is not None
+
     def note(self, event: ev.Event) -> None:
         """Let *event* have happened. It is durable after the next `commit`."""
         snapshot = self.snapshot

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..app import Cadenza
+from .virtual_time import VirtualClock, virtual_time
 
-__all__ = ["kill"]
+__all__ = ["VirtualClock", "kill", "virtual_time"]
 
 
 def kill(app: Cadenza) -> None:
