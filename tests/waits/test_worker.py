@@ -348,3 +348,29 @@ async def test_with_durability_exit_a_crash_repeats_what_came_since_the_last_res
         await until(is_over(run))
         assert (await run.get_state()).result == 11
         assert calls == ["last", "ask", "ask", "last", "hang", "ask", "last", "hang"]
+
+
+async def test_a_cancel_that_was_told_yes_is_true_even_while_the_last_step_is_being_written(
+    store: str,
+) -> None:
+    flow = Workflow("flow", input=int).then(last).commit()
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+        append = app.store.append
+        asked: list[bool] = []
+
+        async def slowly(write: Any) -> Any:
+            if write.heed and not asked:
+                asked.append(await app.store.request_cancel(run.id, app.clock.now()))
+            return await append(write)
+
+        app.store.append = slowly  # type: ignore[method-assign]
+        result = await run.start(input_data=1)
+        assert asked == [True]
+        assert result.status == "canceled"
+        assert result.steps["last"].status == "success"
+        kinds = [type(entry.event).__name__ for entry in await app.store.entries(run.id)]
+        assert kinds == ["RunStarted", "StepStarted", "StepSucceeded", "RunCanceled"]
+        row = await app.store.row(run.id)
+        assert row is not None
+        assert (row.status, row.lease, row.seq) == ("canceled", None, 4)

@@ -141,10 +141,10 @@ class Drive:
         Raises `RunConflict` where the lease is lost; what was noted is not written then.
         """
         try:
-            await self._interpreter.walk()
-            receipt = await self.journal.commit_by(self._write_last)
-            if not receipt.released:  # somebody put something in meanwhile; an ended run has no use for it
-                await self._store.release(self.run_id, self._epoch)
+            end = await self._interpreter.walk()
+            # What was put in until the end is durable counts: who was told that the run is to stop was told the truth.
+            while not await self.journal.end(self._interpreter.end_of(end), self._write_end):
+                await self.absorb()
             self._released = True
         except Dropped:
             pass
@@ -226,6 +226,15 @@ class Drive:
         self._take_in(receipt, batch)
         return receipt
 
+    async def _write_end(self, batch: Batch) -> bool:
+        write = self._as_write(batch, release=True, heed=True)
+        receipt = await self._store.append(write)
+        if receipt.made:
+            self._take_in(receipt, batch)
+            if not receipt.released:  # it came with the claim, before anything could be heard
+                await self._store.release(self.run_id, self._epoch)
+        return receipt.made
+
     def abandon(self) -> None:
         """Play the death of the process: nothing more is written, and the lease is not given back."""
         self._dead = True
@@ -245,8 +254,10 @@ class Drive:
             await self.absorb()
             self._wake()
 
-    def _as_write(self, batch: Batch, *, release: bool) -> Write:
-        return self._writes.of(batch, self.snapshot, epoch=self._epoch, signals=self.signals, release=release)
+    def _as_write(self, batch: Batch, *, release: bool, heed: bool = False) -> Write:
+        return self._writes.of(
+            batch, self.snapshot, epoch=self._epoch, signals=self.signals, release=release, heed=heed
+        )
 
     def _take_in(self, receipt: Receipt, batch: Batch) -> None:
         self._epoch = receipt.epoch

@@ -112,7 +112,7 @@ class Worker:
         if run is None or workflow is None or run.engine != self._engine.name:
             return 0
         if row.on_timeout is None or row.deadline is None or row.deadline > self._engine.clock.now():
-            return int(await self._engine.store.put_off(row.id, row.due_at, None))
+            return int(await self._engine.store.put_off(row.id, row.due_at, None, told=row.told))
         return int(await self._engine.expire(workflow, row))
 
     async def _pause(self, due: datetime | None) -> None:

@@ -20,7 +20,9 @@ class Writes:
         self._clock = clock
         self._head: tuple[object, ...] = ()
 
-    def of(self, batch: Batch, snapshot: Snapshot, *, epoch: int, signals: int, release: bool) -> Write:
+    def of(
+        self, batch: Batch, snapshot: Snapshot, *, epoch: int, signals: int, release: bool, heed: bool = False
+    ) -> Write:
         """*batch*, after which the run is as *snapshot*."""
         entries = batch.entries
         claim, self.claim = self.claim, None
@@ -29,7 +31,8 @@ class Writes:
         self._pinned = pinned
         now = (snapshot.status, pinned, snapshot.wake_at)
         head = None
-        if now != self._head or claim is not None:
+        # A write that heeds signals may not be made: what it says is said again by the next.
+        if now != self._head or claim is not None or heed:
             self._head = now
             head = Head(status=snapshot.status, fingerprint=pinned, wake_at=snapshot.wake_at)
         return Write(
@@ -45,5 +48,6 @@ class Writes:
             taken=batch.taken,
             graph=graph,
             release=release,
+            heed=heed,
             signals=signals,
         )

@@ -64,19 +64,19 @@ class Interpreter:
         """Whether no branch moves now."""
         return self._token.motion != "moving"
 
-    async def walk(self) -> None:
-        """Go on until the run has ended; its end is noted, for the caller to commit.
+    async def walk(self) -> End:
+        """Go on until the run has ended; how, for the caller to note and make durable (`end_of`).
 
         Where the run comes to rest (`at_rest`) the effects may drop the walk, by raising `Dropped` where it waits.
         """
         flow = Flow(self.run.input, ev.Ref(of="input", path=ROOT))
-        end = await self._workflow(self._graph, ROOT, flow, self._token)
+        return await self._workflow(self._graph, ROOT, flow, self._token)
+
+    def end_of(self, end: End) -> ev.RunSucceeded | ev.RunFailed | ev.RunCanceled:
+        """The event that ends the run: a wish to stop that has come until now counts."""
         if self.effects.canceled or isinstance(end, Stop):
-            self.journal.note(ev.RunCanceled())
-        elif isinstance(end, Fail):
-            self.journal.note(ev.RunFailed(error=end.error))
-        else:
-            self.journal.note(ev.RunSucceeded(result=end.given))
+            return ev.RunCanceled()
+        return ev.RunFailed(error=end.error) if isinstance(end, Fail) else ev.RunSucceeded(result=end.given)
 
     # ------------------------------------------------------------------ nodes
 

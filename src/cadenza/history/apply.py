@@ -66,7 +66,7 @@ def _end(run: Snapshot, status: RunStatus, entry: ev.Entry) -> None:
     run.status = status
     run.wake_at = None
     run.ended_at = entry.at
-    run.open.clear()
+    run.open = {}
 
 
 def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:

@@ -78,7 +78,8 @@ class Suspension:
     for anything; `answer_type` the Python type it came from, as "module:name". `resume_schema` of a `suspend` is the step's.
     `workflow` is that of the run. `assigned` are who may answer, all where it is empty; with `exclude_requester` not who
     started the run. `event` is set where it waits for an event of that name, which is to fit `match`. `due_at` is when next something is to be
-    done about it: a reminder, or what follows its `deadline`. What closed it: `answer` where it was answered or `on_timeout`
+    done about it: telling of it, a reminder, or what follows its `deadline`; `told` how many of these are done. `claimed_by` is
+    who wants to answer it, since `claimed_at`. What closed it: `answer` where it was answered or `on_timeout`
     says so, `actor` who, `via` which way ("resume", "inbox", "event", "deadline" …), `reason` why.
     """
 
@@ -100,6 +101,9 @@ class Suspension:
     deadline: datetime | None = None
     on_timeout: OnTimeout | None = None
     due_at: datetime | None = None
+    told: int = 0
+    claimed_by: str | None = None
+    claimed_at: datetime | None = None
     state: SuspensionState = "open"
     answer: Json = None
     actor: str | None = None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TypeVar
 
@@ -83,6 +84,26 @@ class Journal:
             batch.opened.append(event.suspension)
         elif isinstance(event, ev.StepAnswered):
             batch.taken.append(event.suspension_id)
+
+    async def end(self, event: ev.Event, write: Callable[[Batch], Awaitable[bool]]) -> bool:
+        """Let *event* be the last one of all: *write* makes it durable with what else is noted, or says that it was not made.
+
+        Then *event* has not happened. Nothing else may be under way.
+        """
+        before = copy(self.snapshot)
+        self.note(event)
+        batch = self.take()
+        closed = len(before.open)
+        if await write(batch):
+            self._durable = self.snapshot.seq
+            return True
+        batch.entries.pop()
+        if closed:
+            del batch.closed[-closed:]
+        self._batch = batch
+        for field in fields(before):
+            setattr(self.snapshot, field.name, getattr(before, field.name))
+        return False
 
     def take(self) -> Batch:
         """What was noted and is not written yet; the caller writes it."""

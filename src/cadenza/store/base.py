@@ -7,266 +7,60 @@ an answer changes the suspension's row alone (and takes the lease where nobody h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol
 
-from ..history.event import Entry, Suspension, SuspensionState
+from ..history.event import Entry, Suspension
 from ..history.record import RunStatus
 from ..model.graph import Graph
-from ..model.values import Json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """The right to drive a run. `epoch` grows by one each time it is taken; `until` is when it runs out unless renewed."""
-
-    owner: str
-    until: datetime
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
-    """What is kept of a run beside its journal. `seq` is the number of the last entry, 0 before the first.
-
-    `signals` counts what others have put in for the driver: answers and cancel requests; `heard` is how many of them the
-    last driver had taken in when it gave the lease back. `wake_at` is when the first timer of a run at rest is due.
-    """
-
-    id: str
-    workflow: str
-    engine: str
-    created_at: datetime
-    updated_at: datetime
-    status: RunStatus = "pending"
-    seq: int = 0
-    resource: str | None = None
-    fingerprint: str | None = None
-    wake_at: datetime | None = None
-    lease: Lease | None = None
-    epoch: int = 0
-    signals: int = 0
-    heard: int = 0
-    cancel_requested: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A run in one read. `suspensions` are all its rows, in the order in which they were opened."""
-
-    run: RunRow
-    entries: Sequence[Entry]
-    suspensions: Sequence[Suspension]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """How the run's row stands after a write."""
-
-    status: RunStatus
-    fingerprint: str | None
-    wake_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """Who wants the lease.
-
-    It is given where there is none, where it has run out at `now`, or where it has the epoch `dead`, whose owner the
-    claimer has found to be gone.
-    """
-
-    owner: str
-    now: datetime
-    until: datetime
-    dead: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which runs a worker takes up, and for whom.
-
-    Runs of `engine` and one of `workflows` that are neither pending, held nor ended, whose lease is free, has run out at `now`
-    (unless it belongs to one of the owners `live`) or belongs to one of the owners `dead`, and which need a driver: they had
-    one (a lease, or the status `running`), their `wake_at` has come, or something was put in for them that no driver has
-    heard. At most `limit`, those due longest first.
-    """
-
-    engine: str
-    workflows: Sequence[str]
-    owner: str
-    now: datetime
-    until: datetime
-    dead: Sequence[str] = ()
-    live: Sequence[str] = ()
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A run that a worker got the lease of."""
-
-    run_id: str
-    receipt: Receipt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
-    """A suspension row that leaves the state `open` without an answer. `reason` is for people."""
-
-    id: str
-    state: SuspensionState
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Write:
-    """What a driver appends, in one transaction.
-
-    `head` is None where it stands as the writer's last write left it. `entries` are numbered from `expect + 1`; the run's `seq` must be `expect`. The writer holds the lease with `epoch`, or
-    takes it by `claim`. `opened` become rows, `closed` leave `open`, `taken` are answered rows whose answer is in the journal
-    now. `cancel` says that the cancel request was heeded. With `release` the lease is given back, unless `signals` (what the
-    writer has seen of the row's) is no longer the row's.
-    """
-
-    run_id: str
-    at: datetime
-    expect: int
-    entries: Sequence[Entry]
-    head: Head | None
-    epoch: int = 0
-    claim: Claim | None = None
-    opened: Sequence[Suspension] = ()
-    closed: Sequence[Closed] = ()
-    taken: Sequence[str] = ()
-    graph: Graph | None = None
-    release: bool = False
-    signals: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What a write or claim found. `released` says whether the lease was given back."""
-
-    epoch: int
-    signals: int
-    cancel_requested: bool
-    released: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """One answer: to which row, and the data, checked already."""
-
-    suspension_id: str
-    data: Json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answering:
-    """What is to become of open rows of one run: all of them, or nothing.
-
-    The rows leave `open` for `state`, with the data of their replies, and with `actor`, `via`, `idempotency_key`, `reason`,
-    `run_count` and `context` as given. The rows `closes` (rivals, whose chance is gone) become `canceled` with
-    `closes_reason`; they too must be open. With `due` each row's deadline must have come by then. With `expect` the run's
-    `seq` and `signals` must be these. With `consumes` the kept event of that id must be there, and is removed.
-
-    With `write` (whose `claim` is set) the lease is taken and the write made in the same transaction, where the lease is free
-    and the run's `seq` is `write.expect`; else only the rows change and the row's `signals` grows.
-    """
-
-    run_id: str
-    replies: Sequence[Reply]
-    actor: str | None
-    run_count: int
-    context: Mapping[str, Json]
-    at: datetime
-    state: Literal["answered", "expired", "canceled"] = "answered"
-    via: str | None = None
-    idempotency_key: str | None = None
-    reason: str | None = None
-    closes: Sequence[str] = ()
-    closes_reason: str | None = None
-    due: datetime | None = None
-    expect: tuple[int, int] | None = None
-    consumes: str | None = None
-    write: Write | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """All rows were open and are closed now. `receipt` where the lease was taken and the write made."""
-
-    receipt: Receipt | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """Nothing was changed: these rows are not open. A row that does not exist is left out."""
-
-    rows: Sequence[Suspension]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missed:
-    """Nothing was changed: `expect`, `due` or `consumes` no longer holds. Look again."""
-
-
-AnswerOutcome: TypeAlias = Accepted | Refused | Missed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptEvent:
-    """An event that nobody waited for when it was sent.
-
-    The first wait for `name` that it fits takes it, until `until`. `run_id` and `match` are as it was sent.
-    """
-
-    id: str
-    name: str
-    data: Json
-    at: datetime
-    until: datetime
-    run_id: str | None = None
-    match: Json = None
-    actor: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuspensionQuery:
-    """Which suspension rows, oldest first. `event` is the name of the event that they wait for."""
-
-    run_id: str | None = None
-    event: str | None = None
-    state: SuspensionState | None = "open"
-    limit: int | None = 100
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunQuery:
-    """Which runs. `created_*` are inclusive bounds. Newest first; `limit` rows after `offset`."""
-
-    workflow: str | None = None
-    status: Sequence[RunStatus] | None = None
-    resource: str | None = None
-    id_prefix: str | None = None
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    limit: int | None = 100
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some of the runs that match, and how many there are in all."""
-
-    runs: Sequence[RunRow]
-    total: int
-
-
-Presence: TypeAlias = Literal["created", "there"]
+from .messages import (
+    Accepted,
+    Answering,
+    AnswerOutcome,
+    Claim,
+    Claimed,
+    Closed,
+    Head,
+    KeptEvent,
+    Lease,
+    Missed,
+    Page,
+    Presence,
+    Receipt,
+    Refused,
+    Reply,
+    RunQuery,
+    RunRow,
+    Stored,
+    SuspensionQuery,
+    Wanted,
+    Write,
+)
+
+__all__ = [
+    "Accepted",
+    "AnswerOutcome",
+    "Answering",
+    "Claim",
+    "Claimed",
+    "Closed",
+    "Head",
+    "KeptEvent",
+    "Lease",
+    "Missed",
+    "Page",
+    "Presence",
+    "Receipt",
+    "Refused",
+    "Reply",
+    "RunQuery",
+    "RunRow",
+    "Store",
+    "Stored",
+    "SuspensionQuery",
+    "Wanted",
+    "Write",
+]
 
 
 class Store(Protocol):
@@ -345,8 +139,16 @@ class Store(Protocol):
         """Open rows whose `due_at` has come, the earliest first."""
         ...
 
-    async def put_off(self, suspension_id: str, seen: datetime | None, due_at: datetime | None) -> bool:
-        """Set `due_at` of an open row, where it is *seen*: of many who try at once one succeeds."""
+    async def put_off(
+        self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
+    ) -> bool:
+        """Set `due_at` and `told` of an open row, where `due_at` is *seen*: of many who try at once one succeeds."""
+        ...
+
+    async def set_claimant(
+        self, suspension_id: str, seen: str | None, claimant: str | None, at: datetime
+    ) -> bool:
+        """Let *claimant* (None: nobody) have claimed an open row, where *seen* has: of many who try at once one succeeds."""
         ...
 
     async def extend(self, suspension_id: str, deadline: datetime | None, due_at: datetime | None) -> bool:
@@ -359,6 +161,10 @@ class Store(Protocol):
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
         """The suspension rows that match."""
+        ...
+
+    async def count_suspensions(self, query: SuspensionQuery) -> int:
+        """How many suspension rows match, whatever the page."""
         ...
 
     # Events that came before anybody waited.
@@ -377,6 +183,13 @@ class Store(Protocol):
 
     async def find(self, query: RunQuery) -> Page:
         """The runs that match."""
+        ...
+
+    async def prune(self, before: datetime, statuses: Sequence[RunStatus], limit: int) -> int:
+        """Remove runs in one of *statuses* that were last written to before then, at most *limit*; how many.
+
+        With their entries and suspensions; also events that nobody took in time. Runs that somebody drives stay.
+        """
         ...
 
     async def delete(self, run_id: str) -> bool:

@@ -13,9 +13,9 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from ..errors import RunConflict, RunNotFound, StoreClosed
+from ..errors import RunConflict, RunNotFound
 from ..history.event import Entry, Suspension
-from ..history.record import ENDED
+from ..history.record import ENDED, RunStatus
 from ..model.graph import Graph
 from .base import (
     Accepted,
@@ -23,7 +23,6 @@ from .base import (
     AnswerOutcome,
     Claim,
     Claimed,
-    KeptEvent,
     Lease,
     Missed,
     Page,
@@ -37,23 +36,23 @@ from .base import (
     Wanted,
     Write,
 )
-from .memory_run import Run, matches
+from .memory_events import MemoryEvents
+from .memory_run import Run, matches, means
 
 
-class MemoryStore:
+class MemoryStore(MemoryEvents):
     """Runs that are gone when this object is."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._runs: dict[str, Run] = {}
         self._by_suspension: dict[str, str] = {}
         self._graphs: dict[str, Graph] = {}
-        self._events: dict[str, KeptEvent] = {}
         self._waiters: dict[str, set[asyncio.Event]] = {}
         self._curious: set[asyncio.Event] = set()
-        self._closed = False
 
     async def setup(self) -> None:
-        """There is nothing to open."""
+        """Open nothing: there is nothing."""
         self._check_open()
 
     async def close(self) -> None:
@@ -63,10 +62,6 @@ class MemoryStore:
             self._wake(run_id)
         for changed in self._curious:
             changed.set()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise StoreClosed
 
     def _find(self, run_id: str) -> Run | None:
         self._check_open()
@@ -129,6 +124,8 @@ class MemoryStore:
     async def append(self, write: Write) -> Receipt:
         """Make *write*."""
         run = self._get(write.run_id)
+        if run.is_unheeded(write):
+            return replace(run.receipt(), made=False)
         if run.may_write(write):
             return self._write(run, write)
         if run.has_written(write):
@@ -180,12 +177,15 @@ class MemoryStore:
     async def answer(self, answering: Answering) -> AnswerOutcome:
         """Compare and set the suspension rows."""
         run = self._get(answering.run_id)
-        named = [run.suspensions.get(id_) for id_ in (*_ids(answering), *answering.closes)]
+        named = [
+            run.suspensions.get(id_)
+            for id_ in (*[r.suspension_id for r in answering.replies], *answering.closes)
+        ]
         rows = [row for row in named if row is not None]
         shut = [row for row in rows if row.state != "open"]
         if shut or len(rows) < len(named):
             return Refused(rows=shut)
-        if self._has_moved(run, answering, rows):
+        if run.has_moved(answering, rows, self._events):
             return Missed()
         for row, reply in zip(rows, answering.replies, strict=False):
             run.suspensions[row.id] = replace(
@@ -214,15 +214,6 @@ class MemoryStore:
             return Accepted(receipt=self._write(run, write))
         self._signal(run, answering.at)
         return Accepted(receipt=None)
-
-    def _has_moved(self, run: Run, answering: Answering, rows: Sequence[Suspension]) -> bool:
-        due = answering.due
-        early = due is not None and any(
-            row.deadline is None or row.deadline > due for row in rows[: len(answering.replies)]
-        )
-        gone = answering.consumes is not None and answering.consumes not in self._events
-        moved = answering.expect is not None and answering.expect != (run.seq, run.signals)
-        return early or gone or moved
 
     async def request_cancel(self, run_id: str, at: datetime) -> bool:
         """Note that the run is to stop, for its driver to see."""
@@ -263,6 +254,20 @@ class MemoryStore:
         self._check_open()
         return sorted({run.lease.owner for run in self._runs.values() if run.lease is not None})
 
+    async def prune(self, before: datetime, statuses: Sequence[RunStatus], limit: int) -> int:
+        """Remove runs in one of *statuses* that were last written to before then."""
+        self._check_open()
+        for event in [event for event in self._events.values() if event.until < before]:
+            del self._events[event.id]
+        old = [
+            run.row.id
+            for run in self._runs.values()
+            if run.status in statuses and run.updated_at < before and run.lease is None
+        ]
+        for run_id in old[:limit]:
+            await self.delete(run_id)
+        return len(old[:limit])
+
     async def delete(self, run_id: str) -> bool:
         """Remove the run with its entries and suspensions; False where there is none."""
         run = self._find(run_id)
@@ -289,12 +294,24 @@ class MemoryStore:
         found = [(row.due_at, row.id, row) for row in self._rows() if row.state == "open" and row.due_at]
         return [row for due_at, _, row in sorted(found, key=itemgetter(0, 1)) if due_at <= now][:limit]
 
-    async def put_off(self, suspension_id: str, seen: datetime | None, due_at: datetime | None) -> bool:
-        """Set `due_at` of an open row, where it is *seen*."""
+    async def put_off(
+        self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
+    ) -> bool:
+        """Set `due_at` and `told` of an open row, where `due_at` is *seen*."""
         row = await self.suspension(suspension_id)
         if row is None or row.state != "open" or row.due_at != seen:
             return False
-        self._change(suspension_id, due_at=due_at)
+        self._change(suspension_id, due_at=due_at, told=told)
+        return True
+
+    async def set_claimant(
+        self, suspension_id: str, seen: str | None, claimant: str | None, at: datetime
+    ) -> bool:
+        """Let *claimant* have claimed an open row, where *seen* has."""
+        row = await self.suspension(suspension_id)
+        if row is None or row.state != "open" or row.claimed_by != seen:
+            return False
+        self._change(suspension_id, claimed_by=claimant, claimed_at=at if claimant is not None else None)
         return True
 
     async def extend(self, suspension_id: str, deadline: datetime | None, due_at: datetime | None) -> bool:
@@ -307,37 +324,19 @@ class MemoryStore:
 
     async def next_due(self) -> datetime | None:
         """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
-        rows = [row.due_at for row in self._rows() if row.state == "open" and row.due_at is not None]
-        runs = [run.wake_at for run in self._runs.values() if run.wake_at is not None and run.lease is None]
-        return min([*rows, *runs], default=None)
+        rows = [row.due_at for row in self._rows() if row.state == "open"]
+        runs = [run.wake_at for run in self._runs.values() if run.lease is None]
+        return min((at for at in (*rows, *runs) if at is not None), default=None)
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
         """The suspension rows that match."""
-        found = [
-            row
-            for row in self._rows()
-            if (query.run_id is None or row.run_id == query.run_id)
-            and (query.event is None or row.event == query.event)
-            and (query.state is None or row.state == query.state)
-        ]
+        found = [row for row in self._rows() if means(query, row)]
         found.sort(key=lambda row: (row.opened_at, row.id))
         return found[query.offset :][: query.limit]
 
-    async def keep_event(self, event: KeptEvent) -> None:
-        """Keep *event*."""
-        self._check_open()
-        self._events.setdefault(event.id, event)
-
-    async def kept_events(self, name: str, now: datetime) -> Sequence[KeptEvent]:
-        """The events of that name that are kept beyond *now*, oldest first."""
-        self._check_open()
-        found = [event for event in self._events.values() if event.name == name and event.until > now]
-        return sorted(found, key=lambda event: (event.at, event.id))
-
-    async def drop_event(self, event_id: str) -> bool:
-        """Remove a kept event; False where it is gone."""
-        self._check_open()
-        return self._events.pop(event_id, None) is not None
+    async def count_suspensions(self, query: SuspensionQuery) -> int:
+        """How many suspension rows match."""
+        return sum(means(query, row) for row in self._rows())
 
     # ------------------------------------------------------------------ waiting
 
@@ -379,7 +378,3 @@ class MemoryStore:
         if run_id in self._waiters:
             for changed in self._waiters.pop(run_id):
                 changed.set()
-
-
-def _ids(answering: Answering) -> list[str]:
-    return [reply.suspension_id for reply in answering.replies]

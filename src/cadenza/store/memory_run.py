@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..history.event import Entry, Suspension
 from ..history.record import RESTING, RunStatus
-from .base import Claim, Lease, Receipt, RunQuery, RunRow, Wanted, Write
+from .base import Answering, Claim, Lease, Receipt, RunQuery, RunRow, SuspensionQuery, Wanted, Write
 
 
 @dataclass(slots=True)
@@ -85,6 +86,10 @@ class Run:
             return self.take(write.claim)
         return self.lease is not None and self.epoch == write.epoch
 
+    def is_unheeded(self, write: Write) -> bool:
+        """Whether *write* would be made if nothing had been put in that its writer has not seen."""
+        return write.heed and write.signals != self.signals and write.claim is None and self.may_write(write)
+
     def has_written(self, write: Write) -> bool:
         """Whether *write* is there already, and its writer still drives the run, or gave the lease back with it."""
         at, wanted = write.expect, list(write.entries)
@@ -93,6 +98,16 @@ class Run:
         if write.claim is None:
             return self.epoch == write.epoch
         return write.release if self.lease is None else self.lease.owner == write.claim.owner
+
+    def has_moved(self, answering: Answering, rows: Sequence[Suspension], events: Container[str]) -> bool:
+        """Whether what *answering* makes a condition no longer holds; *rows* are those that it means."""
+        due = answering.due
+        early = due is not None and any(
+            row.deadline is None or row.deadline > due for row in rows[: len(answering.replies)]
+        )
+        gone = answering.consumes is not None and answering.consumes not in events
+        moved = answering.expect is not None and answering.expect != (self.seq, self.signals)
+        return early or gone or moved
 
     def receipt(self, *, released: bool = False) -> Receipt:
         return Receipt(
@@ -110,4 +125,17 @@ def matches(run: Run, query: RunQuery) -> bool:
         and (query.id_prefix is None or row.id.startswith(query.id_prefix))
         and (query.created_from is None or row.created_at >= query.created_from)
         and (query.created_to is None or row.created_at <= query.created_to)
+    )
+
+
+def means(query: SuspensionQuery, row: Suspension) -> bool:
+    """Whether *query* means *row*."""
+    return (
+        (query.run_id is None or row.run_id == query.run_id)
+        and (query.event is None or row.event == query.event)
+        and (query.state is None or row.state == query.state)
+        and (query.workflow is None or row.workflow == query.workflow)
+        and (query.label is None or query.label in row.labels)
+        and (query.assignee is None or query.assignee in row.assigned)
+        and (query.opened_to is None or row.opened_at <= query.opened_to)
     )

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from ..errors import RunNotFound, StoreClosed
 from ..history.codec import entry_from_json
 from ..history.event import Entry, Suspension
+from ..history.record import RunStatus
 from ..model.graph import Graph
 from ..model.graph import from_json as graph_from_json
 from ..model.values import decode, encode
@@ -267,6 +268,20 @@ class SqliteStore:
 
         return await self._write(run_id, work)
 
+    async def prune(self, before: datetime, statuses: Sequence[RunStatus], limit: int) -> int:
+        """Remove runs in one of *statuses* that were last written to before then."""
+        at = micros(before)
+
+        def work(db: sqlite3.Connection) -> int:
+            db.execute(sql.PRUNE_EVENTS, (at,))
+            old = db.execute(sql.prune(len(statuses)), (*statuses, at, at, limit)).fetchall()
+            for run_id in old:
+                for statement in sql.DELETE:
+                    db.execute(statement, run_id)
+            return len(old)
+
+        return await self._open().run(work)
+
     async def delete(self, run_id: str) -> bool:
         """Remove the run with its entries and suspensions; False where there is none."""
         return await self._write(
@@ -280,10 +295,19 @@ class SqliteStore:
         found = self._read(lambda db: db.execute(sql.DUE, (micros(now), limit)).fetchall())
         return [suspension_of(row) for row in found]
 
-    async def put_off(self, suspension_id: str, seen: datetime | None, due_at: datetime | None) -> bool:
-        """Set `due_at` of an open row, where it is *seen*."""
-        values = (optional_micros(due_at), suspension_id, optional_micros(seen))
+    async def put_off(
+        self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
+    ) -> bool:
+        """Set `due_at` and `told` of an open row, where `due_at` is *seen*."""
+        values = (optional_micros(due_at), told, suspension_id, optional_micros(seen))
         return await self._open().run(lambda db: db.execute(sql.PUT_OFF, values).rowcount > 0)
+
+    async def set_claimant(
+        self, suspension_id: str, seen: str | None, claimant: str | None, at: datetime
+    ) -> bool:
+        """Let *claimant* have claimed an open row, where *seen* has."""
+        values = (claimant, micros(at) if claimant is not None else None, suspension_id, seen)
+        return await self._open().run(lambda db: db.execute(sql.SET_CLAIMANT, values).rowcount > 0)
 
     async def extend(self, suspension_id: str, deadline: datetime | None, due_at: datetime | None) -> bool:
         """Give an open row another deadline."""
@@ -304,6 +328,17 @@ class SqliteStore:
         with closing(connect(self.path)) as db:
             found = db.execute(sql.suspensions(conditions), values).fetchall()
         return [suspension_of(row) for row in found]
+
+    async def count_suspensions(self, query: SuspensionQuery) -> int:
+        """How many suspension rows match."""
+        self._open()
+        return await asyncio.to_thread(self._count_suspensions, query)
+
+    def _count_suspensions(self, query: SuspensionQuery) -> int:
+        conditions, values = conditions_on_suspensions(query)
+        with closing(connect(self.path)) as db:
+            found: int = db.execute(sql.count_suspensions(conditions), values).fetchone()[0]
+        return found
 
     async def keep_event(self, event: KeptEvent) -> None:
         """Keep *event*."""

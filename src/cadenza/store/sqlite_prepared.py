@@ -11,7 +11,7 @@ from ..model.graph import to_json as graph_to_json
 from ..model.values import encode
 from . import sqlite_sql as sql
 from .base import Accepted, Answering, Claim, Receipt, RunRow, Write
-from .sqlite_rows import micros, optional_micros, run_of
+from .sqlite_rows import micros, names_column, optional_micros, run_of
 
 # Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
 _ROWS_A_WRITE = 1_000_000
@@ -31,6 +31,9 @@ class Prepared:
                 write.expect * _ROWS_A_WRITE + i,
                 encode(suspension_to_json(row)),
                 micros(row.opened_at),
+                row.workflow,
+                names_column(row.labels),
+                names_column(row.assigned),
                 row.event,
                 optional_micros(row.deadline),
                 optional_micros(row.due_at),
@@ -48,6 +51,7 @@ class Prepared:
             "at": self.at,
             "epoch": write.epoch,
             "expect": write.expect,
+            "heeds": write.signals if write.heed and write.claim is None else None,
         }
         self.claim = {**claim_values(run_id, write.claim), "expect": write.expect} if write.claim else {}
 
@@ -97,6 +101,10 @@ class Prepared:
         else:
             mine = row.epoch == self.write.epoch
         if not (there and mine):
+            if self.head["heeds"] not in {None, row.signals} and mine and row.seq == self.write.expect:
+                return Receipt(
+                    epoch=row.epoch, signals=row.signals, cancel_requested=row.cancel_requested, made=False
+                )
             raise RunConflict(run_id)
         return Receipt(
             epoch=row.epoch,

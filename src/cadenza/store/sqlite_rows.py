@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,12 +74,16 @@ def run_of(row: tuple[Any, ...]) -> RunRow:
 
 
 def suspension_of(row: tuple[Any, ...]) -> Suspension:
-    opened, state, deadline, due_at, answer, actor, via, key, reason, run_count, context, closed_at = row
+    opened, state, deadline, due_at, told, claimed_by, claimed_at, *closing = row
+    answer, actor, via, key, reason, run_count, context, closed_at = closing
     return suspension_from_json(
         decode(opened),
         state=state,
         deadline=optional_moment(deadline),
         due_at=optional_moment(due_at),
+        told=told,
+        claimed_by=claimed_by,
+        claimed_at=optional_moment(claimed_at),
         answer=_optional(answer),
         actor=actor,
         via=via,
@@ -116,13 +121,25 @@ def conditions_on_suspensions(query: SuspensionQuery) -> tuple[list[str], dict[s
     if query.state == "open":
         conditions.append("state = 'open'")  # as the indexes say it
     elif query.state is not None:
-        conditions.append("state = :state")
+        conditions.append("state <> 'open' and state = :state")
         values["state"] = query.state
-    for column, value in (("run", query.run_id), ("event", query.event)):
+    for column, value in (("run", query.run_id), ("event", query.event), ("workflow", query.workflow)):
         if value is not None:
             conditions.append(f"{column} = :{column}")
             values[column] = value
+    for column, value in (("labels", query.label), ("assigned", query.assignee)):
+        if value is not None:
+            conditions.append(f"instr({column}, :{column}) > 0")
+            values[column] = f"\n{value}\n"
+    if query.opened_to is not None:
+        conditions.append("opened_at <= :opened_to")
+        values["opened_to"] = micros(query.opened_to)
     return conditions, values
+
+
+def names_column(names: Sequence[str]) -> str | None:
+    """Names as one text in which each can be found: between line breaks, which no name has."""
+    return f"\n{chr(10).join(names)}\n" if names else None
 
 
 def event_to_json(event: KeptEvent) -> Json:

@@ -22,18 +22,21 @@ create index runs_unheard on runs (signals) where signals > heard and lease_owne
 create table entries (run text not null, seq integer not null, payload blob not null, primary key (run, seq)) without rowid;
 create table suspensions (
   id text primary key, run text not null, number integer not null, state text not null, opened blob not null,
-  opened_at integer not null, event text, deadline integer, due_at integer,
+  opened_at integer not null, workflow text not null, labels text, assigned text, event text,
+  deadline integer, due_at integer, told integer not null default 0, claimed_by text, claimed_at integer,
   answer blob, actor text, via text, key text, reason text, run_count integer not null default 0, context blob,
   closed_at integer, taken integer not null default 0
 ) without rowid;
 create index suspensions_by_run on suspensions (run, number);
 create index suspensions_open on suspensions (opened_at, id) where state = 'open';
+create index suspensions_closed on suspensions (opened_at, id) where state <> 'open';
 create index suspensions_due on suspensions (due_at, id) where state = 'open' and due_at is not null;
 create index suspensions_by_event on suspensions (event, opened_at) where state = 'open' and event is not null;
 create table events (
   id text primary key, name text not null, at integer not null, until integer not null, payload blob not null
 ) without rowid;
 create index events_by_name on events (name, at);
+create index events_by_end on events (until);
 create table graphs (fingerprint text primary key, payload blob not null) without rowid;
 """
 
@@ -55,7 +58,8 @@ ROW = f"select {_RUN} from runs where id = ?"
 ENTRIES = "select seq, payload from entries where run = ? and seq > ? order by seq"
 # The suspensions of a run, in the order in which they were opened.
 _SUSPENSION = (
-    "opened, state, deadline, due_at, answer, actor, via, key, reason, run_count, context, closed_at"
+    "opened, state, deadline, due_at, told, claimed_by, claimed_at, answer, actor, via, key, reason, run_count, context, "
+    "closed_at"
 )
 SUSPENSIONS = f"select {_SUSPENSION} from suspensions where run = ? order by number"
 SUSPENSION = f"select {_SUSPENSION} from suspensions where id = ?"
@@ -72,7 +76,7 @@ CLAIM_AT = CLAIM.replace(" returning", " and seq = :expect returning")
 # Move the run's head, fenced by epoch and number.
 MOVE = (
     "update runs set seq = :seq, status = :status, fingerprint = :fingerprint, wake_at = :wake_at, updated_at = :at "
-    "where id = :id and epoch = :epoch and seq = :expect and lease_owner is not null "
+    "where id = :id and epoch = :epoch and seq = :expect and lease_owner is not null and (:heeds is null or signals = :heeds) "
     "returning signals, cancel_requested"
 )
 # The same, where only the number moves: no index is touched.
@@ -84,8 +88,8 @@ MOVE_ON = (
 INSERT_ENTRY = "insert into entries (run, seq, payload) values (?, ?, ?)"
 # A new suspension; its number orders those of a run.
 OPEN = (
-    "insert into suspensions (id, run, number, state, opened, opened_at, event, deadline, due_at) "
-    "values (?, ?, ?, 'open', ?, ?, ?, ?, ?)"
+    "insert into suspensions (id, run, number, state, opened, opened_at, workflow, labels, assigned, event, deadline, due_at) "
+    "values (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 CLOSE = "update suspensions set state = ?, closed_at = ?, reason = ? where id = ? and state = 'open'"
 TAKE = "update suspensions set taken = 1 where id = ?"
@@ -142,7 +146,8 @@ DUE = (
     f"select {_SUSPENSION} from suspensions where state = 'open' and due_at is not null and due_at <= ? "
     "order by due_at, id limit ?"
 )
-PUT_OFF = "update suspensions set due_at = ? where id = ? and state = 'open' and due_at is ?"
+PUT_OFF = "update suspensions set due_at = ?, told = ? where id = ? and state = 'open' and due_at is ?"
+SET_CLAIMANT = "update suspensions set claimed_by = ?, claimed_at = ? where id = ? and state = 'open' and claimed_by is ?"
 EXTEND = "update suspensions set deadline = ?, due_at = ? where id = ? and state = 'open'"
 NEXT_DUE = (
     "select min(at) from ("
@@ -184,3 +189,20 @@ def suspensions(conditions: list[str]) -> str:
 def signals(runs: int) -> str:
     """What was put in for so many runs."""
     return f"select id, signals from runs where id in ({', '.join('?' * runs)})"
+
+
+def count_suspensions(conditions: list[str]) -> str:
+    """How many suspension rows meet *conditions*."""
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    return f"select count(*) from suspensions{where}"
+
+
+def prune(statuses: int) -> str:
+    """Runs in one of so many statuses that are old, and that nobody drives."""
+    return (
+        f"select id from runs where status in ({', '.join('?' * statuses)}) and created_at < ? and updated_at < ? "
+        "and lease_owner is null limit ?"
+    )
+
+
+PRUNE_EVENTS = "delete from events where until < ?"
