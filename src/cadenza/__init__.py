@@ -2,6 +2,7 @@
 
 from .app import BoundWorkflow, Cadenza
 from .clock import Clock, SystemClock
+from .engine.hooks import Notice
 from .errors import CadenzaError, NonRetryableError
 from .execution.context import StepContext
 from .execution.sync_context import SyncStepContext
@@ -17,7 +18,7 @@ from .history.result import (
     Unfinished,
     WorkflowResult,
 )
-from .inbox import Closing, Inbox
+from .inbox import Closing, Inbox, InboxPage
 from .model.graph import to_mermaid
 from .model.retry import Retry
 from .model.scope import Scope
@@ -39,7 +40,9 @@ __all__ = [
     "Failed",
     "Failure",
     "Inbox",
+    "InboxPage",
     "NonRetryableError",
+    "Notice",
     "OutputOptions",
     "Retry",
     "Run",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock, WatchingClock, default_clock
+from .engine.hooks import KINDS, Hook, HookKind
 from .engine.local import LocalEngine
 from .engine.sending import Event, send
 from .engine.worker import Worker
@@ -17,11 +18,13 @@ from .errors import (
     NoEventTarget,
     RunAlive,
     RunNotFound,
+    UnknownHook,
     UnknownWorkflow,
     WrongWorkflow,
 )
 from .history.record import RunStatus
 from .inbox import Inbox
+from .model.duration import Duration, duration_of
 from .model.values import plain
 from .model.workflow import Durability, Workflow
 from .run import Run, new_run_id
@@ -32,6 +35,10 @@ In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
+_Hook = TypeVar("_Hook", bound=Hook)
+
+# So many runs at most are removed in one transaction.
+_PRUNED_AT_ONCE = 200
 
 
 class Cadenza:
@@ -82,6 +89,22 @@ class Cadenza:
     def workflows(self) -> dict[str, Workflow[Any, Any]]:
         """The registered workflows by id."""
         return dict(self._workflows)
+
+    def on(self, kind: HookKind) -> Callable[[_Hook], _Hook]:
+        """Let a function be told: `@app.on("suspended")` `async def notify(notice): ...`.
+
+        "suspended": a question was opened; "reminder": a time of `remind_after` has come; "expired": its deadline has passed;
+        "ended": a run has. The first three are kept in the store: a worker of any process calls the hooks that are registered
+        there, again after a minute where one raised or the process died. Register hooks before runs are started.
+        """
+        if kind not in KINDS:
+            raise UnknownHook(str(kind), KINDS)
+
+        def register(hook: _Hook) -> _Hook:
+            self.engine.hooks.add(kind, hook)
+            return hook
+
+        return register
 
     @overload
     def workflow(self, workflow: Workflow[_In, _Out], /) -> BoundWorkflow[_In, _Out]: ...
@@ -176,6 +199,23 @@ class Cadenza:
             actor=actor,
         )
         return await send(self.engine, self._workflows, event, keep=keep)
+
+    async def prune(
+        self,
+        older_than: Duration,
+        *,
+        status: RunStatus | Sequence[RunStatus] = ("success", "failed", "canceled"),
+    ) -> int:
+        """Remove runs that ended so long ago (`"90d"`), with their journals and answers; how many.
+
+        *status* may also name runs that wait, `"suspended"`: their questions go with them. Runs that are driven stay.
+        """
+        statuses = (status,) if isinstance(status, str) else tuple(status)
+        before = self.clock.now() - duration_of(older_than)
+        removed = 0
+        while found := await self.store.prune(before, statuses, _PRUNED_AT_ONCE):
+            removed += found
+        return removed
 
     async def close(self) -> None:
         """Stop driving and close the store. Runs under way are kept, for the next app to take up."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from .engine.answers import check_actor
 from .engine.base import Resuming
 from .engine.local import LocalEngine
-from .errors import RunNotFound, SuspensionNotFound
-from .history.event import Suspension
+from .errors import AlreadyClaimed, InvalidDeadline, RunNotFound, SuspensionNotFound
+from .history.due import due_after, stage_of
+from .history.event import Suspension, SuspensionState
 from .history.result import OutputOptions, WorkflowResult, result_of
-from .history.resume import ResumeRequest
-from .model.path import Path
-from .model.values import Json
+from .history.resume import ResumeRequest, refuse
+from .model.duration import Duration, duration_of
+from .model.path import Path, show
+from .model.values import Json, isolate
 from .model.workflow import Workflow
 from .store.base import SuspensionQuery
 
@@ -40,12 +43,113 @@ class Closing:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxPage:
+    """Some of the questions that match, oldest first, and how many there are in all."""
+
+    items: list[Suspension]
+    total: int
+
+
 class Inbox:
     """Open suspensions, by their ids, whichever run they belong to."""
 
     def __init__(self, engine: LocalEngine, workflow: Callable[[str], Workflow[Any, Any]]) -> None:
         self._engine = engine
         self._workflow = workflow
+
+    async def list(
+        self,
+        *,
+        workflow: Workflow[Any, Any] | str | None = None,
+        status: SuspensionState = "open",
+        run_id: str | None = None,
+        label: str | None = None,
+        assignee: str | None = None,
+        event: str | None = None,
+        older_than: Duration | None = None,
+        limit: int | None = 100,
+        offset: int = 0,
+    ) -> InboxPage:
+        """The questions over all runs, oldest first: those that are open, or were closed in one way.
+
+        Each has its `id`, `run_id`, `workflow`, `path`, question (`payload`), the JSON Schema of its answer (`resume_schema`),
+        `deadline`, who may answer it (`assigned`) and who has claimed it.
+        """
+        if offset < 0 or (limit is not None and limit < 0):
+            raise ValueError(f"limit and offset count from 0, found limit={limit}, offset={offset}")
+        query = SuspensionQuery(
+            run_id=run_id,
+            event=event,
+            state=status,
+            workflow=workflow if workflow is None or isinstance(workflow, str) else workflow.id,
+            label=label,
+            assignee=assignee,
+            opened_to=None if older_than is None else self._engine.clock.now() - duration_of(older_than),
+            limit=limit,
+            offset=offset,
+        )
+        store = self._engine.store
+        items = [_copied(row) for row in await store.suspensions(query)]
+        return InboxPage(items=items, total=await store.count_suspensions(query))
+
+    async def get(self, suspension_id: str) -> Suspension:
+        """One question, open or not.
+
+        Raises `SuspensionNotFound`.
+        """
+        row = await self._engine.store.suspension(suspension_id)
+        if row is None:
+            raise SuspensionNotFound(suspension_id)
+        return _copied(row)
+
+    async def claim(self, suspension_id: str, actor: str) -> Suspension:
+        """Let *actor* be the one who answers: others cannot until it is released. Again by the same one changes nothing.
+
+        Raises `AlreadyClaimed`, `ActorNotAllowed`, and as `answer` does where it is not open.
+        """
+        row = await self.get(suspension_id)
+        refuse(row)
+        check_actor(row, actor, await self._engine.snapshot(row.run_id))
+        store = self._engine.store
+        while not await store.set_claimant(suspension_id, row.claimed_by, actor, self._engine.clock.now()):
+            row = await self.get(suspension_id)
+            refuse(row)
+            check_actor(row, actor, await self._engine.snapshot(row.run_id))
+        return await self.get(suspension_id)
+
+    async def release(self, suspension_id: str, actor: str | None = None) -> Suspension:
+        """Let anybody answer again who may. With *actor* only if it is they who have claimed it.
+
+        Raises `AlreadyClaimed` where it is somebody else.
+        """
+        row = await self.get(suspension_id)
+        refuse(row)
+        if actor is not None and row.claimed_by not in {None, actor}:
+            raise AlreadyClaimed(row.id, show(row.path), row.claimed_by, row.claimed_at)
+        await self._engine.store.set_claimant(suspension_id, row.claimed_by, None, self._engine.clock.now())
+        return await self.get(suspension_id)
+
+    async def extend(self, suspension_id: str, deadline: Duration | datetime) -> Suspension:
+        """Give an open question another deadline: from now, or a moment. What then follows stays as it was asked.
+
+        Raises as `answer` does where it is not open.
+        """
+        row = await self.get(suspension_id)
+        refuse(row)
+        until = (
+            deadline if isinstance(deadline, datetime) else self._engine.clock.now() + duration_of(deadline)
+        )
+        if until.tzinfo is None:
+            raise InvalidDeadline(
+                show(row.path), f"{until!r} has no time zone; write datetime(..., tzinfo=UTC)"
+            )
+        moved = replace(row, deadline=until)
+        _, told = stage_of(moved)
+        if not await self._engine.store.extend(suspension_id, until, due_after(moved, told)):
+            refuse(await self.get(suspension_id))
+        self._engine.nudge_worker()
+        return await self.get(suspension_id)
 
     async def answer(
         self,
@@ -90,7 +194,7 @@ class Inbox:
         row, workflow = await self._find(suspension_id)
         await self._engine.withdraw(workflow, row, reason, actor, "inbox")
 
-    async def history(self, run_id: str) -> list[Closing]:
+    async def history(self, run_id: str) -> Sequence[Closing]:
         """How the questions of a run were closed, in that order.
 
         Raises `RunNotFound`.
@@ -107,6 +211,10 @@ class Inbox:
         if row is None or run is None:
             raise SuspensionNotFound(suspension_id)
         return row, self._workflow(run.workflow)
+
+
+def _copied(row: Suspension) -> Suspension:
+    return replace(row, payload=isolate(row.payload), resume_schema=isolate(row.resume_schema))
 
 
 def _closing(row: Suspension) -> Closing:

@@ -290,9 +290,9 @@ async def test_a_lease_that_is_held_for_nothing_is_given_back(file: str) -> None
         claim = new_claim(app.engine.owner, app.clock, None)
         assert await app.store.claim(run.id, claim) is not None
         # As after a give-back that the store did not take. It may be about to be driven: at first it is only noticed.
-        doubted = await app.engine._renew(set())
+        doubted = await app.engine._keeper.renew(set())
         assert doubted == {run.id}
-        assert await app.engine._renew(doubted) == {run.id}
+        assert await app.engine._keeper.renew(doubted) == {run.id}
         row = await app.store.row(run.id)
         assert row is not None
         assert row.lease is None

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from ..errors import (
     ActorNotAllowed,
+    AlreadyClaimed,
     IdempotencyConflict,
     InvalidResumeData,
     Issue,
@@ -105,8 +106,10 @@ def refuse_losers(
 
 
 def check_actor(row: Suspension, actor: str | None, snapshot: Snapshot) -> None:
-    """Raise `ActorNotAllowed` where *actor* may not answer *row*."""
+    """Raise `ActorNotAllowed` where *actor* may not answer *row*, `AlreadyClaimed` where somebody else has claimed it."""
     where = show(row.path)
+    if row.claimed_by is not None and row.claimed_by != actor:
+        raise AlreadyClaimed(row.id, where, row.claimed_by, row.claimed_at)
     if row.assigned and actor not in row.assigned:
         raise ActorNotAllowed(row.id, where, actor, f"it is assigned to {', '.join(row.assigned)}")
     if row.exclude_requester and (actor is None or actor == snapshot.requester):

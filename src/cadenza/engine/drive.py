@@ -50,6 +50,7 @@ class Drive:
         publish: Callable[[str, list[ev.Entry]], None],
         show_chunk: Callable[[str, Path, Json], None],
         tell_due: Callable[[], None],
+        tells_of_questions: bool = False,
     ) -> None:
         self.run_id = run.id
         self.workflow_id = run.workflow
@@ -73,6 +74,7 @@ class Drive:
         self._publish = publish
         self._show_chunk = show_chunk
         self._tell_due = tell_due
+        self.tells_of_questions = tells_of_questions
         self._waits = Waits(self.loop, clock)
         self._released = False
         self._dead = False
@@ -350,7 +352,7 @@ class Drive:
             resume_schema=schema,
             answer_type=type_name,
             deadline=deadline,
-            due_at=deadline,
+            due_at=now if self.tells_of_questions else deadline,
             on_timeout=None if deadline is None else ev.OnTimeout(do="fail"),
         )
 

@@ -28,14 +28,14 @@ from . import owner
 from .alarm import Alarm
 from .drive import Drive
 from .feed import Feed
-from .lease import LEASE, new_claim
+from .hooks import Hooks, Notice
+from .keeper import Keeper
+from .lease import new_claim
 
 _log = logging.getLogger("cadenza")
 
-# How long a waiter waits for news of a run that another process drives before it looks again; and how often, in seconds, a
-# driver looks for what other processes have put in, at the most.
+# How long, in seconds, a waiter waits for news of a run that another process drives before it looks again.
 _PATIENCE = 1.0
-_LOOK = 0.05
 # A run that kills its drivers so often, without getting any further, is held.
 _DEATHS = 5
 
@@ -53,14 +53,16 @@ class Driving:
     ) -> None:
         self.store = store
         self.feed = Feed()
+        self.hooks = Hooks()
         self._clock = clock
         self._secret_keys = secret_keys
         self._durability: Durability = durability
         self._owner = owner.new_owner()
         self._drives: dict[str, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._telling: set[asyncio.Task[bool]] = set()
         self._alarm = Alarm(clock, self._wake)
-        self._keeper: asyncio.Task[None] | None = None
+        self._keeper = Keeper(store, clock, self._owner, self._drives)
         # The runs that sleep while somebody here waits for them, and when they go on.
         self._awaited: dict[str, datetime] = {}
         # Set while a worker looks for runs.
@@ -89,7 +91,7 @@ class Driving:
     @property
     def busy(self) -> bool:
         """Whether a step runs, something is being written, or a worker looks for runs."""
-        return self.looking or any(drive.busy for drive in self._drives.values())
+        return self.looking or bool(self._telling) or any(drive.busy for drive in self._drives.values())
 
     def awaited(self) -> list[datetime]:
         """When the runs go on that somebody here waits for, and those whose walk is held over a short pause."""
@@ -105,7 +107,7 @@ class Driving:
         """Stop driving: runs under way stay where their journal is, for the next process to take up."""
         self._closed = True
         tasks = self._stop()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._telling, return_exceptions=True)
         owner.retire(self._owner)
 
     def die(self) -> None:
@@ -118,7 +120,7 @@ class Driving:
 
     def _stop(self) -> list[asyncio.Task[None]]:
         self._alarm.stop()
-        tasks = [*self._tasks, *([self._keeper] if self._keeper else [])]
+        tasks = [*self._tasks, *self._keeper.tasks]
         for task in tasks:
             task.cancel()
         return tasks
@@ -147,6 +149,7 @@ class Driving:
             publish=self.feed.publish,
             show_chunk=self.feed.show,
             tell_due=self.nudge_worker,
+            tells_of_questions=self.hooks.wanted("suspended"),
         )
 
     def spawn(self, drive: Drive) -> None:
@@ -156,8 +159,7 @@ class Driving:
         drive.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if self._keeper is None or self._keeper.done():
-            self._keeper = asyncio.get_running_loop().create_task(self._keep())
+        self._keeper.start()
 
     async def _run(self, drive: Drive) -> None:
         try:
@@ -173,6 +175,20 @@ class Driving:
             wake_at = drive.snapshot.wake_at
             if drive.error is None and wake_at is not None and not self._closed:
                 self._set_timer(drive.workflow, drive.run_id, wake_at)
+            if drive.error is None and drive.snapshot.status in ENDED and self.hooks.wanted("ended"):
+                self._tell_ended(drive)
+
+    def _tell_ended(self, drive: Drive) -> None:
+        notice = Notice(
+            kind="ended",
+            run_id=drive.run_id,
+            workflow_id=drive.workflow_id,
+            at=drive.snapshot.ended_at or self._clock.now(),
+            status=drive.snapshot.status,
+        )
+        telling = asyncio.get_running_loop().create_task(self.hooks.call(notice))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
 
     def nudge_worker(self) -> None:
         """There may be something due sooner than the worker of this process knows."""
@@ -258,41 +274,6 @@ class Driving:
             assert drive.task is not None
             await asyncio.wait({drive.task})
         return await self.take_up(workflow, run_id, secrets=secrets)
-
-    async def _keep(self) -> None:
-        """While runs are under way here: keep their leases, and look for what other processes have put in."""
-        renewed = self._clock.now()
-        doubted: set[str] = set()
-        while self._drives:
-            try:
-                await self.store.changed(_PATIENCE)
-                # Real time, whatever the clock says: other processes do not live in this one's virtual time.
-                await asyncio.sleep(_LOOK)  # noqa: TID251
-                await self._hear()
-                if self._clock.now() - renewed >= LEASE / 3:
-                    renewed = self._clock.now()
-                    doubted = await self._renew(doubted)
-            except Exception:  # the store is away: the drives find out for themselves, this goes on looking
-                _log.exception("cannot look after the leases of %s", self._owner)
-                await asyncio.sleep(_PATIENCE)  # noqa: TID251
-
-    async def _hear(self) -> None:
-        drives = {run_id: drive for run_id, drive in self._drives.items() if drive.holding}
-        if drives:
-            signals = await self.store.signals(list(drives))
-            for run_id, drive in drives.items():
-                if signals.get(run_id, drive.signals) != drive.signals:
-                    await drive.poke()
-
-    async def _renew(self, doubted: set[str]) -> set[str]:
-        """Renew the leases; those held for no drive are given back when they are seen so a second time."""
-        held = set(await self.store.renew(self._owner, self._clock.now() + LEASE))
-        idle = held - self._drives.keys()
-        for run_id in idle & doubted:
-            row = await self.store.row(run_id)
-            if row is not None and row.lease is not None and row.lease.owner == self._owner:
-                await self.store.release(run_id, row.lease.epoch)
-        return idle
 
     # ------------------------------------------------------------------ waiting for it
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..errors import RunHeld
+from ..history.due import due_after, stage_of
 from ..history.event import Suspension
 from ..model.workflow import Workflow
 from ..store.base import Claimed, Wanted
 from . import owner
+from .hooks import HookKind, Notice
 from .lease import LEASE
 from .local import LocalEngine
 
@@ -27,6 +29,9 @@ _LOOK = 1.0
 # So many runs at most are driven here at once by a worker's wish; the others wait in the store.
 _AT_ONCE = 500
 _DUE_AT_ONCE = 100
+# How long hooks may take, in seconds, and when those that failed are called again.
+_HOOK_TIME = 30.0
+_AGAIN = timedelta(seconds=60)
 
 
 class Worker:
@@ -77,7 +82,7 @@ class Worker:
         for one in claimed:
             await self._take_over(one)
         due = await self._engine.store.due(self._engine.clock.now(), _DUE_AT_ONCE)
-        return len(claimed) + sum([await self._pass(row) for row in due])
+        return len(claimed) + sum(await asyncio.gather(*[self._pass(row) for row in due]))
 
     async def _claim(self) -> list[Claimed]:
         room = _AT_ONCE - self._engine.under_way
@@ -107,13 +112,39 @@ class Worker:
 
     async def _pass(self, row: Suspension) -> int:
         """Let happen what is due at *row*; 1 where something did."""
-        run = await self._engine.store.row(row.run_id)
+        engine = self._engine
+        run = await engine.store.row(row.run_id)
         workflow = self._workflows().get(run.workflow) if run is not None else None
-        if run is None or workflow is None or run.engine != self._engine.name:
+        if run is None or workflow is None or run.engine != engine.name:
             return 0
-        if row.on_timeout is None or row.deadline is None or row.deadline > self._engine.clock.now():
-            return int(await self._engine.store.put_off(row.id, row.due_at, None, told=row.told))
-        return int(await self._engine.expire(workflow, row))
+        stage, number = stage_of(row)
+        if stage == "deadline" and row.on_timeout is not None:
+            if not await engine.expire(workflow, row):
+                return 0
+            await self._tell("expired", row, workflow.id)
+            return 1
+        # For a while nobody else does it. Should this process die meanwhile, it is done again then: told twice at worst.
+        again = engine.clock.now() + _AGAIN
+        if not await engine.store.put_off(row.id, row.due_at, again, told=number):
+            return 0
+        if await self._tell("expired" if stage == "deadline" else stage, row, workflow.id):
+            await engine.store.put_off(row.id, again, due_after(row, number + 1), told=number + 1)
+        return 1
+
+    async def _tell(self, kind: HookKind, row: Suspension, workflow_id: str) -> bool:
+        notice = Notice(
+            kind=kind,
+            run_id=row.run_id,
+            workflow_id=workflow_id,
+            at=self._engine.clock.now(),
+            suspension=row,
+        )
+        try:
+            async with asyncio.timeout(_HOOK_TIME):
+                return await self._engine.hooks.call(notice)
+        except TimeoutError:
+            _log.warning("a hook for %r of run %s took too long", kind, row.run_id)
+            return False
 
     async def _pause(self, due: datetime | None) -> None:
         """Return when there is something to look for: at *due*, when nudged, or after a while."""

@@ -5,14 +5,14 @@ CadenzaError
 │   ├── InvalidId  DuplicateStep  EmptyWorkflow  UncommittedWorkflow
 │   └── IncompatibleTypes  AmbiguousCode  InvalidReference  InvalidDuration
 ├── AppError                   the program around the runs
-│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget
+│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget  UnknownHook
 ├── RunError                   a run that is not in the state that was asked for
 │   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive
 │   └── RunHeld  RunConflict  WrongWorkflow
 ├── ResumeError                a resume that names the wrong thing
 │   ├── StepNotSuspended  AmbiguousStep  UnknownLabel  ConflictingTarget  InvalidIndex
 │   ├── SuspensionNotFound  AlreadyAnswered  SuspensionExpired  SuspensionCanceled  SuspensionSuperseded
-│   └── IdempotencyConflict  ActorNotAllowed
+│   └── IdempotencyConflict  ActorNotAllowed  AlreadyClaimed
 ├── TimeTravelError
 │   └── TimeTravelNoStep  TimeTravelTarget
 ├── InvalidData                data that breaks its schema; `issues` says where and why
@@ -76,11 +76,13 @@ from .definitions import (
     InvalidReference,
     NoEventTarget,
     UncommittedWorkflow,
+    UnknownHook,
     UnknownWorkflow,
 )
 from .resuming import (
     ActorNotAllowed,
     AlreadyAnswered,
+    AlreadyClaimed,
     AmbiguousStep,
     ConflictingTarget,
     IdempotencyConflict,
@@ -112,6 +114,7 @@ from .runs import (
 __all__ = [
     "ActorNotAllowed",
     "AlreadyAnswered",
+    "AlreadyClaimed",
     "AmbiguousApp",
     "AmbiguousCode",
     "AmbiguousStep",
@@ -172,6 +175,7 @@ __all__ = [
     "TimeTravelNoStep",
     "TimeTravelTarget",
     "UncommittedWorkflow",
+    "UnknownHook",
     "UnknownLabel",
     "UnknownStore",
     "UnknownWorkflow",

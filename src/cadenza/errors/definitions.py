@@ -142,3 +142,11 @@ class NoEventTarget(AppError):
         super().__init__(
             f"send_event({name!r}): say whom it is for with run_id= or match={{...}}; match={{}} reaches every run that waits for it"
         )
+
+
+class UnknownHook(AppError):
+    """`app.on` of something that nobody is told of."""
+
+    def __init__(self, kind: str, known: Iterable[str]) -> None:
+        self.kind, self.known = kind, list(known)
+        super().__init__(f"there is no hook {kind!r}; there are: {listed(self.known)}")

@@ -116,6 +116,18 @@ class ActorNotAllowed(SuspensionError):
         super().__init__(suspension_id, f"{who} may not answer {step}: {why}")
 
 
+class AlreadyClaimed(SuspensionError):
+    """Somebody else has claimed this question. Says who, and since when."""
+
+    def __init__(self, suspension_id: str, step: str, claimed_by: str | None, at: datetime | None) -> None:
+        self.step, self.claimed_by, self.at = step, claimed_by, at
+        since = f" since {at.isoformat()}" if at else ""
+        super().__init__(
+            suspension_id,
+            f"{step} is claimed by {claimed_by}{since}; it can be answered by them, or released",
+        )
+
+
 class IdempotencyConflict(SuspensionError):
     """The same idempotency key came before with other data."""
 

@@ -250,7 +250,7 @@ class Execution:
             "workflow": self.world.workflow_id,
             "path": self.call.path,
             "opened_at": now,
-            **fields_of(terms, schema, now, self.where),
+            **fields_of(terms, schema, now, self.where, tell=self.world.tells_of_questions),
         }
 
     def _suspend(self, suspension: Suspension) -> NoReturn:

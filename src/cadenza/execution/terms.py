@@ -44,8 +44,8 @@ class Terms(TypedDict, total=False):
     exclude_requester: bool
 
 
-def fields_of(terms: Terms, schema: Schema, now: datetime, where: str) -> dict[str, Any]:
-    """*terms* as fields of a suspension that is opened *now*; *schema* is that of its answer.
+def fields_of(terms: Terms, schema: Schema, now: datetime, where: str, *, tell: bool) -> dict[str, Any]:
+    """*terms* as fields of a suspension that is opened *now*; *schema* is that of its answer, *tell* whether hooks want it.
 
     Raises `InvalidDeadline`, `InvalidDuration` and `InvalidOnTimeout`.
     """
@@ -60,7 +60,7 @@ def fields_of(terms: Terms, schema: Schema, now: datetime, where: str) -> dict[s
         "deadline": deadline,
         "on_timeout": _on_timeout(terms, schema, where),
         "remind_at": tuple(remind_at),
-        "due_at": min([*remind_at, *([deadline] if deadline else [])], default=None),
+        "due_at": now if tell else min([*remind_at, *([deadline] if deadline else [])], default=None),
     }
 
 

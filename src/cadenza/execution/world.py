@@ -22,6 +22,7 @@ class World(Protocol):
     signal: AbortSignal
     loop: asyncio.AbstractEventLoop
     tracing: Mapping[str, Any]
+    tells_of_questions: bool
 
     async def remember(self, path: Path, key: str, value: Json) -> None:
         """Keep what `once` got; durable on return."""

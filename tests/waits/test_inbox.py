@@ -1,0 +1,232 @@
+"""The inbox: what is open over all runs, who takes it on, and hooks that tell people of it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from anyio import fail_after
+
+from cadenza import FAIL, Cadenza, Notice, StepContext, Workflow, step
+from cadenza import errors as err
+from cadenza.testing import virtual_time
+
+
+@step
+async def review(value: int, ctx: StepContext) -> str:
+    assign = ["ada", "bob"] if value % 2 else []
+    return await ctx.ask(str, question={"value": value}, label=f"item-{value}", assign=assign)
+
+
+flow = Workflow("flow", input=int).then(review).commit()
+other = Workflow("other", input=int).then(review).commit()
+
+
+async def begun(app: Cadenza, workflow: Workflow[Any, Any], *values: int) -> list[str]:
+    found = []
+    for value in values:
+        run = await app.workflow(workflow).create_run()
+        found.append((await run.start(input_data=value)).suspensions[0].id)
+    return found
+
+
+async def test_open_questions_are_found_over_all_runs_oldest_first(store: str) -> None:
+    async with virtual_time() as clock, Cadenza(store=store, workflows=[flow, other]) as app:
+        found = []
+        for value in (1, 2, 3):
+            found += await begun(app, flow, value)
+            await clock.advance("1s")
+        one, two, three = found
+        await clock.advance("1d")
+        (four,) = await begun(app, other, 4)
+
+        async def ids(**query: Any) -> list[str]:
+            return [item.id for item in (await app.inbox.list(**query)).items]
+
+        assert await ids() == [one, two, three, four]
+        assert await ids(workflow=flow) == await ids(workflow="flow") == [one, two, three]
+        assert await ids(label="item-2") == [two]
+        assert await ids(assignee="ada") == [one, three]
+        assert await ids(assignee="ad") == []
+        assert await ids(older_than="12h") == [one, two, three]
+        assert await ids(status="answered") == []
+        page = await app.inbox.list(limit=2, offset=1)
+        assert ([item.id for item in page.items], page.total) == ([two, three], 4)
+
+        await app.inbox.answer(two, "yes", actor="dana")
+        assert await ids() == [one, three, four]
+        (answered,) = (await app.inbox.list(status="answered")).items
+        assert (answered.id, answered.answer, answered.actor) == (two, "yes", "dana")
+
+
+async def test_one_question_says_all_that_is_needed_to_answer_it(store: str) -> None:
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        (id_,) = await begun(app, flow, 1)
+        found = await app.inbox.get(id_)
+        assert (found.workflow, found.path, found.key, found.payload) == (
+            "flow",
+            ("review",),
+            "str",
+            {"value": 1},
+        )
+        assert found.resume_schema == {"type": "string"}
+        assert (found.assigned, found.labels, found.state) == (("ada", "bob"), ("item-1",), "open")
+        with pytest.raises(err.SuspensionNotFound):
+            await app.inbox.get("nobody")
+
+
+async def test_a_claimed_question_can_be_answered_by_the_claimant_alone(store: str) -> None:
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        (id_,) = await begun(app, flow, 1)
+        claimed = await app.inbox.claim(id_, "ada")
+        assert claimed.claimed_by == "ada"
+        assert claimed.claimed_at is not None
+        assert (await app.inbox.claim(id_, "ada")).claimed_by == "ada"
+
+        for call in (app.inbox.claim(id_, "bob"), app.inbox.answer(id_, "yes", actor="bob")):
+            with pytest.raises(err.AlreadyClaimed, match=r"review is claimed by ada since .*or released"):
+                await call
+        with pytest.raises(err.AlreadyClaimed):
+            await app.inbox.release(id_, "bob")
+        with pytest.raises(err.ActorNotAllowed, match="assigned to ada, bob"):
+            await app.inbox.claim((await begun(app, flow, 3))[0], "dana")
+
+        assert (await app.inbox.release(id_, "ada")).claimed_by is None
+        await app.inbox.claim(id_, "bob")
+        assert (await app.inbox.answer(id_, "yes", actor="bob")).result == "yes"
+        with pytest.raises(err.AlreadyAnswered):
+            await app.inbox.claim(id_, "ada")
+        with pytest.raises(err.AlreadyAnswered):
+            await app.inbox.release(id_)
+
+
+async def test_of_many_who_claim_at_once_one_gets_it(store: str) -> None:
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        (id_,) = await begun(app, flow, 2)
+        found = await asyncio.gather(
+            *[app.inbox.claim(id_, f"p{i}") for i in range(10)], return_exceptions=True
+        )
+        got = [row for row in found if not isinstance(row, BaseException)]
+        assert len(got) == 1
+        assert sum(isinstance(error, err.AlreadyClaimed) for error in found) == 9
+
+
+# ------------------------------------------------------------------ hooks
+
+
+async def test_hooks_are_told_of_questions_reminders_expiry_and_the_end(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, remind_after=["1d", "2d"], deadline="3d", on_timeout="nobody")
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    told: list[tuple[str, timedelta, str | None]] = []
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[waits])
+        begun = clock.now()
+        for kind in ("suspended", "reminder", "expired", "ended"):
+
+            @app.on(kind)
+            async def note(notice: Notice) -> None:
+                question = notice.suspension.id if notice.suspension is not None else None
+                told.append((notice.kind, notice.at - begun, question or notice.status))
+
+        async with app:
+            run = await app.workflow(waits).create_run()
+            question = (await run.start(input_data=1)).suspensions[0].id
+            await clock.advance("30d")
+            assert (await run.get_state()).result == "nobody"
+    days = [timedelta(days=n) for n in range(4)]
+    assert told == [
+        ("suspended", days[0], question),
+        ("reminder", days[1], question),
+        ("reminder", days[2], question),
+        ("expired", days[3], question),
+        ("ended", days[3], "success"),
+    ]
+
+
+async def test_a_hook_that_raises_is_called_again_a_minute_later_and_breaks_nothing(store: str) -> None:
+    calls: list[str] = []
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[flow])
+
+        @app.on("suspended")
+        def shaky(notice: Notice) -> None:
+            calls.append(notice.run_id)
+            if len(calls) < 3:
+                raise OSError("the mail server is away")
+
+        async with app:
+            run = await app.workflow(flow).create_run()
+            await run.start(input_data=2)
+            await clock.advance("30m")
+            assert calls == [run.id] * 3
+            assert (await run.resume(resume_data="yes")).status == "success"
+
+
+async def test_a_reminder_comes_once_whoever_looks(tmp_path: Any) -> None:
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    told: list[str] = []
+
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, remind_after=["1h"])
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    async with virtual_time() as clock:
+        apps = [Cadenza(store=store, workflows=[waits]) for _ in range(3)]
+        for app in apps:
+            app.on("reminder")(lambda notice: told.append(notice.run_id))
+        async with apps[0], apps[1], apps[2]:
+            runs = [await apps[0].workflow(waits).create_run() for _ in range(5)]
+            for run in runs:
+                await run.start(input_data=1)
+            await clock.advance("2h")
+    assert sorted(told) == sorted(run.id for run in runs)
+
+
+async def test_an_extended_deadline_comes_later(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, deadline="1d", on_timeout=FAIL)
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    async with virtual_time() as clock, Cadenza(store=store, workflows=[waits]) as app:
+        run = await app.workflow(waits).create_run()
+        question = (await run.start(input_data=1)).suspensions[0].id
+        await clock.advance("20h")
+        extended = await app.inbox.extend(question, "3d")
+        assert extended.deadline == clock.now() + timedelta(days=3)
+        await clock.advance("71h")
+        assert (await run.get_state()).status == "suspended"
+        await clock.advance("1h")
+        assert (await run.get_state()).status == "failed"
+        with pytest.raises(err.SuspensionExpired):
+            await app.inbox.extend(question, "1d")
+
+
+def test_an_unknown_hook_is_told_what_there_is() -> None:
+    with pytest.raises(err.UnknownHook, match="'answered'; there are: suspended, reminder, expired, ended"):
+        Cadenza().on("answered")  # type: ignore[arg-type]
+
+
+async def test_old_runs_are_removed_and_others_stay(store: str) -> None:
+    async with virtual_time() as clock, Cadenza(store=store, workflows=[flow]) as app:
+        (old, waiting) = await begun(app, flow, 2, 4)
+        await app.inbox.answer(old, "yes")
+        await clock.advance("100d")
+        (young,) = await begun(app, flow, 6)
+        await app.inbox.answer(young, "yes")
+
+        assert await app.prune("90d") == 1
+        assert (await app.list_runs()).total == 2
+        with pytest.raises(err.SuspensionNotFound):
+            await app.inbox.get(old)
+        assert await app.prune("90d", status="suspended") == 1
+        with pytest.raises(err.SuspensionNotFound):
+            await app.inbox.get(waiting)
+        with fail_after(5):
+            assert await app.prune("0s") == 0
