@@ -8,6 +8,7 @@ from .execution.context import StepContext
 from .execution.sync_context import SyncStepContext
 from .execution.terms import BAIL, FAIL
 from .history.event import Failure, Suspension
+from .history.explain import Explanation
 from .history.result import (
     Canceled,
     Failed,
@@ -37,6 +38,7 @@ __all__ = [
     "Canceled",
     "Clock",
     "Closing",
+    "Explanation",
     "Failed",
     "Failure",
     "Inbox",

@@ -12,6 +12,7 @@ from uuid import uuid4  # noqa: TID251  the place that the rule names
 from .engine.base import Resuming, Starting, StreamEvent
 from .engine.feed import Chunk, narrator_of, tell_all
 from .errors import ConflictingTarget
+from .history.explain import Explanation
 from .history.result import OutputOptions, WorkflowResult, options_of, result_of
 from .history.resume import ABSENT, ResumeRequest, target_of
 from .history.rewind import TravelRequest, records_of
@@ -183,6 +184,13 @@ class Run(Generic[Out]):
         options = options_of(output_options)
         tracing = _tracing(tracing_context, tracing_options)
         return self._result(await self._engine.rewind(self._workflow, self.id, travel, tracing), options)
+
+    async def explain(self) -> Explanation:
+        """Why the run stands where it does: what is open and who may answer, what then happens, what is blocked, what failed.
+
+        `print(await run.explain())` says it in words.
+        """
+        return await self._engine.explain(self._workflow, self.id)
 
     async def cancel(self) -> bool:
         """Ask the run to stop: running steps finish, nothing further starts, open questions are closed.

@@ -16,6 +16,7 @@ from ..errors import (
 )
 from ..history import event as ev
 from ..history.closing import was_closed
+from ..history.explain import Explanation, explain
 from ..history.record import ENDED
 from ..history.rewind import TravelRequest, rewind
 from ..history.snapshot import Snapshot, fold
@@ -140,6 +141,22 @@ class LocalEngine(Settling):
             # Nothing of the user's runs now: this writes the end and returns.
             await asyncio.shield(taken.finished)
         return True
+
+    async def explain(self, workflow: Workflow[Any, Any], run_id: str) -> Explanation:
+        """Why the run stands where it does."""
+        stored = await self.load(run_id)
+        snapshot = fold(stored.entries)
+        lease = stored.run.lease
+        return explain(
+            run_id,
+            workflow.id,
+            snapshot,
+            stored.suspensions,
+            await self.graph(workflow, snapshot),
+            now=self._clock.now(),
+            driver=lease.owner if lease is not None and not self.is_over(lease) else None,
+            obstacle=snapshot.held,
+        )
 
     def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:
         """The stream events of a run after entry *after*, then those to come, until it has ended or rests."""
