@@ -10,7 +10,7 @@ from typing import Any
 
 from ..clock import Clock
 from ..errors import CadenzaError, RunHeld
-from ..execution.effects import Again, Call, Done, Failed, Outcome, Question
+from ..execution.effects import Again, Call, Done, Failed, First, Outcome, Question
 from ..execution.fan import Dropped
 from ..execution.interpreter import Interpreter
 from ..execution.run_once import new_id
@@ -233,8 +233,6 @@ class Drive:
         receipt = await self._store.append(write)
         if receipt.made:
             self._take_in(receipt, batch)
-            if not receipt.released:  # it came with the claim, before anything could be heard
-                await self._store.release(self.run_id, self._epoch)
         return receipt.made
 
     def abandon(self) -> None:
@@ -365,16 +363,16 @@ class Drive:
         """The row of *suspension* if it is closed already."""
         return self._waits.known_answer(suspension)
 
-    async def answered(self, suspension: ev.Suspension) -> ev.Suspension | None:
+    async def answered(self, suspension: ev.Suspension, first: First) -> ev.Suspension | None:
         """The row, when it is closed; None when the place is to stop."""
-        row = await self._waits.park(suspension)
+        row = await self._waits.park(suspension, first)
         await self._pass_gate()
         return row
 
-    async def sleep_until(self, when: datetime, path: Path) -> None:
+    async def sleep_until(self, when: datetime, path: Path, first: First) -> None:
         """Return at *when*, when the run is to stop, or when *path* is given up."""
         if when > self.now() and not self.canceled:
-            await self._waits.sleep(when, path)
+            await self._waits.sleep(when, path, first)
             await self._pass_gate()
 
     def give_up(self, path: Path) -> None:

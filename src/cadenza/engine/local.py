@@ -135,12 +135,23 @@ class LocalEngine(Settling):
         row = await self.row(run_id)
         if row.status in ENDED:
             return False
-        await self.store.request_cancel(run_id, self._clock.now())
+        asked = await self.store.request_cancel(run_id, self._clock.now())
+        if not asked and (await self.row(run_id)).status in ENDED:  # just now
+            return False
         taken = await self.go_on(workflow, run_id)
         if taken is not None:
             # Nothing of the user's runs now: this writes the end and returns.
             await asyncio.shield(taken.finished)
+        elif row.lease is None or self.is_over(row.lease):
+            await self._ended_by_another(run_id)
         return True
+
+    async def _ended_by_another(self, run_id: str) -> None:
+        """A run at rest that is to stop was taken up by somebody else, for the same reason: that it has ended is near."""
+        row = await self.row(run_id)
+        while row.status not in ENDED and row.lease is not None and not self.is_over(row.lease):
+            await self.store.wait(run_id, row, 1.0)
+            row = await self.row(run_id)
 
     async def explain(self, workflow: Workflow[Any, Any], run_id: str) -> Explanation:
         """Why the run stands where it does."""

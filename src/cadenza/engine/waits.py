@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable
 from datetime import datetime
 
 from ..clock import Clock
+from ..execution.effects import First
 from ..history.closing import was_closed
 from ..history.event import Suspension
 from ..model.path import Path, within
@@ -61,23 +62,27 @@ class Waits:
             if within(place, path) and not parked.done():
                 parked.set_result(None)
 
-    async def park(self, suspension: Suspension) -> Suspension | None:
+    async def park(self, suspension: Suspension, first: First) -> Suspension | None:
         """The row of *suspension* when it is closed; None when it is woken otherwise."""
         future: asyncio.Future[Suspension | None] = self._loop.create_future()
         self._parked[suspension.id] = (suspension.path, future)
         try:
             self.wake(everybody=False)
+            if first is not None:
+                await first()
             return await future
         finally:
             del self._parked[suspension.id]
 
-    async def sleep(self, when: datetime, path: Path) -> None:
+    async def sleep(self, when: datetime, path: Path, first: First) -> None:
         """Return at *when*, or when it is woken before."""
         woken: asyncio.Future[None] = self._loop.create_future()
         sleeping = self._loop.create_task(self._clock.sleep_until(when))
         sleeping.add_done_callback(lambda _: _set(woken))
         self._sleepers[path] = (when, woken)
         try:
+            if first is not None:
+                await first()
             await woken
         finally:
             del self._sleepers[path]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -83,6 +83,9 @@ class Again:
 Outcome: TypeAlias = Done | Bailed | Suspended | Failed
 
 
+First: TypeAlias = Callable[[], Awaitable[None]] | None
+
+
 class Effects(Protocol):
     """The world as one run sees it."""
 
@@ -119,12 +122,18 @@ class Effects(Protocol):
         """The row of *suspension* if it is closed already."""
         ...
 
-    async def answered(self, suspension: Suspension) -> Suspension | None:
-        """The row, when it is closed; None when the run is to stop."""
+    async def answered(self, suspension: Suspension, first: First) -> Suspension | None:
+        """The row, when it is closed; None when the run is to stop, or the path is given up.
+
+        That this is waited for is known before *first* is awaited.
+        """
         ...
 
-    async def sleep_until(self, when: datetime, path: Path) -> None:
-        """Sleep at *path*: return at *when*, when the run is to stop, or when the path is given up."""
+    async def sleep_until(self, when: datetime, path: Path, first: First) -> None:
+        """Sleep at *path*: return at *when*, when the run is to stop, or when the path is given up.
+
+        That this is slept for is known before *first* is awaited.
+        """
         ...
 
     def give_up(self, path: Path) -> None:

@@ -9,7 +9,7 @@ run, resume, recovery after a crash, restart, time travel and moving to another 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from ..errors import InvalidMapPath, InvalidStepInput, Issue
@@ -198,10 +198,7 @@ class Interpreter:
             if self.stopped(path):
                 return False
             token.become("waiting")
-            if not self.at_rest:
-                # Others are still under way: the question is open to people all the same.
-                await self.journal.commit()
-            row = None if self.stopped(path) else await self.effects.answered(suspension)
+            row = await self.effects.answered(suspension, self._before_waiting())
             token.become("moving")
             if row is None:
                 return False
@@ -341,19 +338,22 @@ class Interpreter:
         if until <= self.effects.now() or self.stopped(path):
             return
         token.become("sleeping")
-        if not self.at_rest:
-            await self.journal.commit()
-        if not self.stopped(path):
-            await self.effects.sleep_until(until, path)
+        await self.effects.sleep_until(until, path, self._before_waiting())
         token.become("moving")
+
+    def _before_waiting(self) -> Callable[[], Awaitable[None]] | None:
+        """What is to be done once a branch is known to wait: make it durable, unless the run comes to rest and that is.
+
+        Known first: while it is written another branch may stop, and the rest must count what this one waits for.
+        """
+        return None if self.at_rest else self.journal.commit
 
     async def _pause(self, path: Path, until: datetime, token: Token) -> None:
         """Wait before the next try. Over a short pause the run does not rest: two writes would cost more than the wait."""
         if until - self.effects.now() > _SHORT:
             await self.wait(path, until, token)
         elif not self.stopped(path):
-            await self.journal.commit()
-            await self.effects.sleep_until(until, path)
+            await self.effects.sleep_until(until, path, self.journal.commit)
 
     async def ask(
         self, scope: Path, path: Path, names: Sequence[str], value: Json, *, iteration: int = 0

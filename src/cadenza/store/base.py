@@ -106,7 +106,7 @@ class Store(Protocol):
         ...
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
-        """Take the lease, or None where somebody else holds it."""
+        """Take the lease, or None where somebody else holds it or the run has ended."""
         ...
 
     async def claim_due(self, wanted: Wanted) -> Sequence[Claimed]:

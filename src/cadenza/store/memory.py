@@ -152,7 +152,7 @@ class MemoryStore(MemoryEvents):
                 )
         if write.taken:
             run.taken.update(write.taken)
-        released = write.release and write.signals == run.signals
+        released = write.release and (write.heed or write.signals == run.signals)
         if released:
             run.lease = None
             run.heard = run.signals
@@ -160,9 +160,9 @@ class MemoryStore(MemoryEvents):
         return run.receipt(released=released)
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
-        """Take the lease, or None where somebody else holds it."""
+        """Take the lease, or None where somebody else holds it or the run has ended."""
         run = self._get(run_id)
-        if not run.take(claim):
+        if run.status in ENDED or not run.take(claim):
             return None
         self._wake(run_id)
         return run.receipt()

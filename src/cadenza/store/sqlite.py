@@ -198,11 +198,11 @@ class SqliteStore:
         return await self._write(write.run_id, prepared.append)
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
-        """Take the lease, or None where somebody else holds it."""
+        """Take the lease, or None where somebody else holds it or the run has ended."""
         values = claim_values(run_id, claim)
 
         def work(db: sqlite3.Connection) -> Receipt | None:
-            found = db.execute(sql.CLAIM, values).fetchone()
+            found = db.execute(sql.CLAIM_ALIVE, values).fetchone()
             if found is None:
                 known(db, run_id)
                 return None

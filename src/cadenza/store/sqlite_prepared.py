@@ -83,7 +83,8 @@ class Prepared:
             db.execute(sql.INSERT_GRAPH, self.graph)
         released = False
         if write.release:
-            held = {"id": write.run_id, "epoch": epoch, "signals": write.signals}
+            # A write that heeds signals ends the run: what has come with its claim is of no use any more.
+            held = {"id": write.run_id, "epoch": epoch, "signals": found[0] if write.heed else write.signals}
             released = db.execute(sql.RELEASE_SEEN, held).rowcount > 0
         return Receipt(epoch=epoch, signals=found[0], cancel_requested=bool(found[1]), released=released)
 

@@ -73,6 +73,8 @@ CLAIM = (
 )
 # The same, where the journal still stands at a number.
 CLAIM_AT = CLAIM.replace(" returning", " and seq = :expect returning")
+# The same, where there is something to drive.
+CLAIM_ALIVE = CLAIM.replace(" returning", " and status not in ('success', 'failed', 'canceled') returning")
 # Move the run's head, fenced by epoch and number.
 MOVE = (
     "update runs set seq = :seq, status = :status, fingerprint = :fingerprint, wake_at = :wake_at, updated_at = :at "
