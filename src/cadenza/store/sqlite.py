@@ -1,7 +1,7 @@
 """The SQLite store: one file, any number of processes on one machine.
 
-WAL and synchronous=FULL: what was acknowledged survives a power loss. One writer thread commits whatever has queued up
-in one transaction; each operation of such a batch is a savepoint of its own. Point reads run where they are asked for: WAL
+WAL and synchronous=FULL: what was acknowledged survives a power loss. Whatever has queued up is committed in one
+transaction; an operation of such a batch that fails takes nothing of the others with it. Point reads run where they are asked for: WAL
 readers never wait, and a hop to a thread costs twenty times the read.
 """
 
@@ -202,7 +202,7 @@ class SqliteStore:
         values = claim_values(run_id, claim)
 
         def work(db: sqlite3.Connection) -> Receipt | None:
-            found = db.execute(sql.CLAIM_ALIVE, values).fetchone()
+            found = db.execute(sql.CLAIM, values).fetchone()
             if found is None:
                 known(db, run_id)
                 return None

@@ -42,51 +42,57 @@ class Prepared:
         ]
         self.at = micros(write.at)
         self.graph = (write.graph.fingerprint, encode(graph_to_json(write.graph))) if write.graph else None
-        self.head: dict[str, Any] = {
+        self.heeds = write.heed and write.claim is None
+        self.move = sql.move(
+            claim=write.claim is not None,
+            head=head is not None,
+            release=write.release,
+            heed=write.heed,
+        )
+        self.values: dict[str, Any] = {
             "id": run_id,
             "seq": write.expect + len(write.entries),
-            "status": head.status if head else None,
-            "fingerprint": head.fingerprint if head else None,
-            "wake_at": micros(head.wake_at) if head and head.wake_at else None,
             "at": self.at,
             "epoch": write.epoch,
             "expect": write.expect,
-            "heeds": write.signals if write.heed and write.claim is None else None,
+            "signals": write.signals,
         }
-        self.claim = {**claim_values(run_id, write.claim), "expect": write.expect} if write.claim else {}
+        if head is not None:
+            self.values["status"] = head.status
+            self.values["fingerprint"] = head.fingerprint
+            self.values["wake_at"] = micros(head.wake_at) if head.wake_at else None
+        if write.claim is not None:
+            self.values |= claim_values(run_id, write.claim)
 
     def append(self, db: sqlite3.Connection) -> Receipt:
-        """The whole write."""
-        if not self.claim:
-            return self.write_entries(db, self.write.epoch)
-        found = db.execute(sql.CLAIM_AT, self.claim).fetchone()
-        if found is None:
-            return self._again(db)
-        return self.write_entries(db, found[0])
+        """The whole write, which may be there already.
 
-    def write_entries(self, db: sqlite3.Connection, epoch: int) -> Receipt:
-        """What follows once the lease is held with *epoch*."""
-        write = self.write
-        self.head["epoch"] = epoch
-        found = db.execute(sql.MOVE if write.head else sql.MOVE_ON, self.head).fetchone()
+        Raises `RunConflict` where it is neither the next nor the last one.
+        """
+        return self.try_append(db) or self._again(db)
+
+    def try_append(self, db: sqlite3.Connection) -> Receipt | None:
+        """The whole write, or None and nothing where the lease is not to be had or the journal has gone on."""
+        found = db.execute(self.move, self.values).fetchone()
         if found is None:
-            return self._again(db)
+            return None
         if self.rows:
             db.executemany(sql.INSERT_ENTRY, self.rows)
         if self.opened:
             db.executemany(sql.OPEN, self.opened)
-        for closed in write.closed:
+        for closed in self.write.closed:
             db.execute(sql.CLOSE, (closed.state, self.at, closed.reason, closed.id))
-        for taken in write.taken:
+        for taken in self.write.taken:
             db.execute(sql.TAKE, (taken,))
         if self.graph is not None:
             db.execute(sql.INSERT_GRAPH, self.graph)
-        released = False
-        if write.release:
-            # A write that heeds signals ends the run: what has come with its claim is of no use any more.
-            held = {"id": write.run_id, "epoch": epoch, "signals": found[0] if write.heed else write.signals}
-            released = db.execute(sql.RELEASE_SEEN, held).rowcount > 0
-        return Receipt(epoch=epoch, signals=found[0], cancel_requested=bool(found[1]), released=released)
+        epoch, signals, cancel_requested, owner = found
+        return Receipt(
+            epoch=epoch,
+            signals=signals,
+            cancel_requested=bool(cancel_requested),
+            released=owner is None,
+        )
 
     def _again(self, db: sqlite3.Connection) -> Receipt:
         """The same write a second time is no conflict; anything else is."""
@@ -102,7 +108,7 @@ class Prepared:
         else:
             mine = row.epoch == self.write.epoch
         if not (there and mine):
-            if self.head["heeds"] not in {None, row.signals} and mine and row.seq == self.write.expect:
+            if self.heeds and row.signals != self.write.signals and mine and row.seq == self.write.expect:
                 return Receipt(
                     epoch=row.epoch, signals=row.signals, cancel_requested=row.cancel_requested, made=False
                 )
@@ -171,12 +177,10 @@ class PreparedAnswer:
             _see(db.execute(sql.CLOSE_RIVAL, rival).rowcount > 0)
         if answering.consumes is not None:
             _see(db.execute(sql.DROP, (answering.consumes,)).rowcount > 0)
-        if self._write is not None:
-            found = db.execute(sql.CLAIM_AT, self._write.claim).fetchone()
-            if found is not None:
-                return Accepted(receipt=self._write.write_entries(db, found[0]))
-        db.execute(sql.SIGNAL, (self._at, answering.run_id))
-        return Accepted(receipt=None)
+        receipt = self._write.try_append(db) if self._write is not None else None
+        if receipt is None:
+            db.execute(sql.SIGNAL, (self._at, answering.run_id))
+        return Accepted(receipt=receipt)
 
 
 def _see(holds: bool) -> None:  # noqa: FBT001  reads as a sentence

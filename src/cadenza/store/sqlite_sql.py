@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 # 1: the tables of design §4. Times are microseconds since 1970, UTC.
 _TABLES = """
 create table runs (
@@ -66,27 +68,46 @@ SUSPENSION = f"select {_SUSPENSION} from suspensions where id = ?"
 GRAPH = "select payload from graphs where fingerprint = ?"
 
 # Take the lease: it is free, ran out, or its owner is known to be dead.
+_FREE = "(lease_owner is null or lease_until <= :now or epoch = :dead)"
 CLAIM = (
     "update runs set lease_owner = :owner, lease_until = :until, epoch = epoch + 1 "
-    "where id = :id and (lease_owner is null or lease_until <= :now or epoch = :dead) "
+    f"where id = :id and {_FREE} and status not in ('success', 'failed', 'canceled') "
     "returning epoch, signals, cancel_requested"
 )
-# The same, where the journal still stands at a number.
-CLAIM_AT = CLAIM.replace(" returning", " and seq = :expect returning")
-# The same, where there is something to drive.
-CLAIM_ALIVE = CLAIM.replace(" returning", " and status not in ('success', 'failed', 'canceled') returning")
-# Move the run's head, fenced by epoch and number.
-MOVE = (
-    "update runs set seq = :seq, status = :status, fingerprint = :fingerprint, wake_at = :wake_at, updated_at = :at "
-    "where id = :id and epoch = :epoch and seq = :expect and lease_owner is not null and (:heeds is null or signals = :heeds) "
-    "returning signals, cancel_requested"
-)
-# The same, where only the number moves: no index is touched.
-MOVE_ON = (
-    "update runs set seq = :seq, updated_at = :at "
-    "where id = :id and epoch = :epoch and seq = :expect and lease_owner is not null "
-    "returning signals, cancel_requested"
-)
+
+
+@cache
+def move(*, claim: bool, head: bool, release: bool, heed: bool) -> str:
+    """Move the run's number on, fenced by epoch and number; one statement for all that a write does to the run's row.
+
+    With *claim* the lease is taken with it; with *release* it is given back, where nothing has been put in that the driver has
+    not seen; with *heed* nothing is done where something has; with *claim* too, which has heard of nothing, it is given back
+    all the same. Without *head* only the number moves, and no index is touched.
+    """
+    changes = ["seq = :seq", "updated_at = :at"]
+    if head:
+        changes += ["status = :status", "fingerprint = :fingerprint", "wake_at = :wake_at"]
+    owner, until = "lease_owner", "lease_until"
+    if claim:
+        owner, until = ":owner", ":until"
+        changes.append("epoch = epoch + 1")
+    if release and heed and claim:
+        owner = until = "null"
+        changes.append("heard = signals")
+    elif release:
+        owner, until = (f"case when signals = :signals then null else {kept} end" for kept in (owner, until))
+        changes.append("heard = case when signals = :signals then signals else heard end")
+    if claim or release:
+        changes += [f"lease_owner = {owner}", f"lease_until = {until}"]
+    fence = _FREE if claim else "epoch = :epoch and lease_owner is not null"
+    if heed and not claim:
+        fence += " and signals = :signals"
+    return (
+        f"update runs set {', '.join(changes)} where id = :id and seq = :expect and {fence} "
+        "returning epoch, signals, cancel_requested, lease_owner"
+    )
+
+
 INSERT_ENTRY = "insert into entries (run, seq, payload) values (?, ?, ?)"
 # A new suspension; its number orders those of a run.
 OPEN = (
@@ -96,11 +117,6 @@ OPEN = (
 CLOSE = "update suspensions set state = ?, closed_at = ?, reason = ? where id = ? and state = 'open'"
 TAKE = "update suspensions set taken = 1 where id = ?"
 INSERT_GRAPH = "insert into graphs (fingerprint, payload) values (?, ?) on conflict (fingerprint) do nothing"
-# Give the lease back, where nothing has been put in that the driver has not seen.
-RELEASE_SEEN = (
-    "update runs set lease_owner = null, lease_until = null, heard = signals "
-    "where id = :id and epoch = :epoch and signals = :signals"
-)
 RELEASE = "update runs set lease_owner = null, lease_until = null where id = ? and epoch = ? and lease_owner is not null"
 # The compare-and-set of an answer, or of what else closes a row.
 ANSWER = (
