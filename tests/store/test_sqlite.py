@@ -18,8 +18,8 @@ from cadenza.store import migrate as migrating
 from cadenza.store import sqlite_sql as sql
 from cadenza.store.base import RunQuery
 from cadenza.store.migrate import migrate
+from cadenza.store.rows import conditions_of
 from cadenza.store.sqlite import SqliteStore
-from cadenza.store.sqlite_rows import conditions_of
 from cadenza.testing.store_suite.given import (
     AT,
     GRAPH,

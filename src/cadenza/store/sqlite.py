@@ -43,9 +43,7 @@ from .base import (
     Write,
 )
 from .migrate import migrate
-from .sqlite_look_out import LookOut, Row
-from .sqlite_prepared import NotAsSeen, Prepared, PreparedAnswer, claim_values, known
-from .sqlite_rows import (
+from .rows import (
     conditions_of,
     conditions_on_suspensions,
     event_from_json,
@@ -56,6 +54,8 @@ from .sqlite_rows import (
     run_of,
     suspension_of,
 )
+from .sqlite_look_out import LookOut, Row
+from .sqlite_prepared import NotAsSeen, Prepared, PreparedAnswer, claim_values, known
 from .sqlite_writer import Writer, connect
 
 _T = TypeVar("_T")

@@ -11,7 +11,7 @@ from ..model.graph import to_json as graph_to_json
 from ..model.values import encode
 from . import sqlite_sql as sql
 from .base import Accepted, Answering, Claim, Receipt, RunRow, Write
-from .sqlite_rows import micros, names_column, optional_micros, run_of
+from .rows import micros, names_column, optional_micros, run_of
 
 # Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
 _ROWS_A_WRITE = 1_000_000

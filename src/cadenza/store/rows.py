@@ -1,4 +1,7 @@
-"""Rows of the SQLite store as values, and back. Times are microseconds since 1970."""
+"""Rows of the SQL stores as values, and back. Times are microseconds since 1970.
+
+What the Postgres store keeps as bytes goes through `pack` and `unpack`, and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,21 @@ from typing import Any
 
 from ..history.codec import suspension_from_json
 from ..history.event import Suspension
-from ..model.values import Json, decode
+from ..model.values import Json, decode, encode
 from .base import KeptEvent, Lease, RunQuery, RunRow, SuspensionQuery
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def pack(value: Json) -> bytes:
+    """*value* as it is kept."""
+    return encode(value)
+
+
+def unpack(data: bytes) -> Json:
+    """The value that `pack` made *data* of."""
+    return decode(data)
 
 
 def conditions_of(query: RunQuery) -> tuple[list[str], dict[str, Any]]:
@@ -77,7 +90,7 @@ def suspension_of(row: tuple[Any, ...]) -> Suspension:
     opened, state, deadline, due_at, told, claimed_by, claimed_at, *closing = row
     answer, actor, via, key, reason, run_count, context, closed_at = closing
     return suspension_from_json(
-        decode(opened),
+        unpack(opened),
         state=state,
         deadline=optional_moment(deadline),
         due_at=optional_moment(due_at),
@@ -96,7 +109,7 @@ def suspension_of(row: tuple[Any, ...]) -> Suspension:
 
 
 def _optional(data: bytes | None) -> Json:
-    return decode(data) if data is not None else None
+    return unpack(data) if data is not None else None
 
 
 def micros(at: datetime) -> int:
