@@ -364,6 +364,7 @@ class MemoryStore(MemoryEvents):
 
     async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when another user of this store has put something in, or after *timeout* seconds."""
+        self._check_open()
         changed = asyncio.Event()
         self._curious.add(changed)
         try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ...store.base import Lease, Receipt
-from .given import AT, LEASE, MakeStore, claim, new_run, opened, question, reply_to, whole, write
+from .given import AT, LEASE, MakeStore, claim, new_run, opened, question, refused, reply_to, whole, write
 
 
 async def exercise_a_lease_is_given_where_it_is_free_or_over(make_store: MakeStore) -> None:
@@ -53,3 +53,19 @@ async def exercise_a_write_releases_unless_something_was_put_in_meanwhile(make_s
         given = await store.append(write(2, count=0, epoch=1, release=True, signals=1, taken=["s"]))
         assert given == Receipt(epoch=1, signals=1, cancel_requested=False, released=True)
         assert (await whole(store)).run.lease is None
+
+
+async def exercise_a_write_that_heeds_signals_is_not_made_beside_new_ones(make_store: MakeStore) -> None:
+    async with opened(make_store, first=write(claim=claim(), opened=[question()])) as store:
+        await store.answer(reply_to("s"))
+        before = await whole(store)
+        last = write(1, epoch=1, release=True, heed=True)
+        unmade = Receipt(epoch=1, signals=1, cancel_requested=False, made=False)
+        assert await store.append(last) == unmade
+        assert await whole(store) == before
+        # Who may not write learns that first.
+        await refused(store, store.append(replace(last, epoch=2)))
+        await refused(store, store.append(write(2, epoch=1, heed=True)))
+        made = await store.append(replace(last, signals=1))
+        assert made == Receipt(epoch=1, signals=1, cancel_requested=False, released=True)
+        assert await store.append(replace(last, signals=1)) == made

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ...errors import StoreClosed
-from ...store.base import Head, Receipt, RunQuery, RunRow, Store
+from ...store.base import Head, Receipt, RunQuery, RunRow, Store, SuspensionQuery
+from .due import wanted
 from .given import AT, MakeStore, after, claim, new_run, opened, question, raises, reply_to, whole, write
+from .time import event
 
 _PATIENCE = 5.0  # seconds: a bound against hanging, far more than any of this takes
 
@@ -146,14 +148,14 @@ async def exercise_a_wait_ends_after_its_time_where_nothing_changes(make_store: 
     async with opened(make_store, first=write(claim=claim())) as store:
         await store.create(new_run("other"))
         seen = (await whole(store)).run
-        for _ in range(2):
-            quiet = asyncio.ensure_future(store.wait("r", seen, 0.05))
-            # Another run's changes are no changes of this one.
-            await store.request_cancel("other", AT)
-            assert not quiet.done()
-            async with asyncio.timeout(_PATIENCE):
-                await quiet
-        await store.wait("r", seen, 0)
+        quiet = asyncio.ensure_future(store.wait("r", seen, 60))
+        # Another run's changes are no changes of this one.
+        await store.request_cancel("other", AT)
+        assert not quiet.done()
+        quiet.cancel()
+        async with asyncio.timeout(_PATIENCE):
+            for seconds in (0.05, 0):
+                await store.wait("r", seen, seconds)
         assert await store.row("r") == seen
 
 
@@ -194,6 +196,22 @@ async def exercise_a_closed_store_refuses_every_call(make_store: MakeStore) -> N
             store.find(RunQuery()),
             store.delete("r"),
             store.wait("r", seen, 60),
+            store.claim_due(wanted()),
+            store.renew("one", AT),
+            store.owners(),
+            store.due(AT, 1),
+            store.put_off("s", None, AT, told=1),
+            store.set_claimant("s", None, "ada", AT),
+            store.extend("s", None, None),
+            store.next_due(),
+            store.suspensions(SuspensionQuery()),
+            store.count_suspensions(SuspensionQuery()),
+            store.prune(AT, ["success"], 1),
+            store.keep_event(event()),
+            store.kept_events("paid", AT),
+            store.drop_event("e"),
+            store.signals(["r"]),
+            store.changed(60),
         ]
         for call in calls:
             await raises(StoreClosed, call)
@@ -210,7 +228,7 @@ async def exercise_closing_ends_waits(make_store: MakeStore) -> None:
     async with opened(make_store, first=write(claim=claim())) as store:
         seen: RunRow = (await whole(store)).run
         async with asyncio.timeout(_PATIENCE):
-            await asyncio.gather(store.wait("r", seen, 60), store.close())
+            await asyncio.gather(store.wait("r", seen, 60), store.changed(60), store.close())
 
 
 async def exercise_closing_lets_what_was_asked_for_before_be_done(make_store: MakeStore) -> None:
