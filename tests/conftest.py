@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from .postgres import Schemas, schemas
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Schemas]:
+    """A PostgreSQL server, started when a test first asks for it: one for each process of the tests."""
+    with schemas() as given:
+        yield given
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,20 +11,26 @@ from cadenza.errors import UnknownStore
 from cadenza.store.base import Store
 from cadenza.store.memory import MemoryStore
 from cadenza.store.open import open_store
+from cadenza.store.postgres import PostgresStore
 from cadenza.store.sqlite import SqliteStore
 from cadenza.testing.store_suite import EXERCISES, Exercise
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "postgres"])
 @pytest.mark.parametrize(
     "exercise", EXERCISES, ids=lambda exercise: exercise.__name__.removeprefix("exercise_")
 )
-async def test_a_store_meets_its_contract(exercise: Exercise, kind: str, tmp_path: Path) -> None:
-    made: list[Store] = []
+async def test_a_store_meets_its_contract(
+    exercise: Exercise, kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    numbers = count()
 
     def make_store() -> Store:
-        made.append(MemoryStore() if kind == "memory" else SqliteStore(tmp_path / f"{len(made)}.db"))
-        return made[-1]
+        if kind == "memory":
+            return MemoryStore()
+        if kind == "sqlite":
+            return SqliteStore(tmp_path / f"{next(numbers)}.db")
+        return PostgresStore(request.getfixturevalue("postgres").new())
 
     await exercise(make_store)
 
@@ -50,7 +57,7 @@ def test_without_a_url_runs_are_kept_in_memory() -> None:
     assert open_store(store) is store
 
 
-@pytest.mark.parametrize("url", ["postgresql://host/db", "sqlite:///", "sqlite://runs.db", "runs.db", ""])
+@pytest.mark.parametrize("url", ["mysql://host/db", "sqlite:///", "sqlite://runs.db", "runs.db", ""])
 def test_a_url_that_names_no_store_is_refused_with_those_that_are_known(url: str) -> None:
     with pytest.raises(UnknownStore, match="memory://, sqlite:///relative") as caught:
         open_store(url)

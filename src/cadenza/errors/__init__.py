@@ -23,7 +23,8 @@ CadenzaError
 │   ├── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
 │   └── DeadlinePassed  QuestionWithdrawn  InvalidDeadline
 └── StoreError
-    └── StoreClosed  StoreTooNew  UnknownStore
+    ├── StoreClosed  StoreUnavailable  TextNotKept
+    └── StoreTooNew  UnknownStore  ExtraMissing
 
 Each class builds its message from its arguments and keeps them as attributes. `code` is stable: the HTTP face, the
 command line and `result.error.code` use it.
@@ -39,6 +40,7 @@ from .data import (
     ContextClosed,
     DeadlinePassed,
     DuplicateKey,
+    ExtraMissing,
     InvalidContext,
     InvalidData,
     InvalidDeadline,
@@ -58,6 +60,8 @@ from .data import (
     StoreClosed,
     StoreError,
     StoreTooNew,
+    StoreUnavailable,
+    TextNotKept,
     UnknownStore,
     ValueNotKept,
 )
@@ -129,6 +133,7 @@ __all__ = [
     "DuplicateStep",
     "DuplicateWorkflow",
     "EmptyWorkflow",
+    "ExtraMissing",
     "IdempotencyConflict",
     "IncompatibleTypes",
     "InvalidContext",
@@ -166,11 +171,13 @@ __all__ = [
     "StoreClosed",
     "StoreError",
     "StoreTooNew",
+    "StoreUnavailable",
     "SuspensionCanceled",
     "SuspensionError",
     "SuspensionExpired",
     "SuspensionNotFound",
     "SuspensionSuperseded",
+    "TextNotKept",
     "TimeTravelError",
     "TimeTravelNoStep",
     "TimeTravelTarget",

@@ -175,8 +175,39 @@ class UnknownStore(StoreError):
     def __init__(self, url: str) -> None:
         self.url = url
         super().__init__(
-            f"{url!r} is no store that is known; these are: memory://, sqlite:///relative.db, sqlite:////absolute.db"
+            f"{url!r} is no store that is known; these are: memory://, sqlite:///relative.db, sqlite:////absolute.db, "
+            "postgresql://user@host/database"
         )
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached, and was tried for as long as the store's patience lasts.
+
+    `unsure`: what was asked for last may have been done all the same.
+    """
+
+    def __init__(self, reason: str, *, unsure: bool) -> None:
+        self.reason, self.unsure = reason.strip(), unsure
+        hint = "; what was asked for last may have been done or not" if unsure else ""
+        super().__init__(f"the database cannot be reached: {self.reason}{hint}")
+
+
+class TextNotKept(StoreError):
+    """A name that the database cannot hold: PostgreSQL keeps no zero bytes in texts, and no store keeps half a character."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(
+            f"{text!r} cannot be kept: ids, labels, actors and reasons are texts without zero bytes and lone surrogates"
+        )
+
+
+class ExtraMissing(StoreError):
+    """What was asked for needs a package that is not installed."""
+
+    def __init__(self, extra: str, what: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs packages that are not installed: pip install 'cadenza[{extra}]'")
 
 
 class StoreTooNew(StoreError):

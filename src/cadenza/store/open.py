@@ -11,9 +11,10 @@ from .sqlite import SqliteStore
 
 
 def open_store(store: str | Path | Store | None) -> Store:
-    """The store that *store* names: nothing or `memory://`, `sqlite:///relative.db`, `sqlite:////absolute.db`, a path.
+    """The store that *store* names: nothing or `memory://`, a path, or a URL.
 
-    Raises `UnknownStore`.
+    `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user@host/database`. Raises `UnknownStore`, and
+    `ExtraMissing` where what the store needs is not installed.
     """
     if store is None or store == "memory://":
         return MemoryStore()
@@ -23,4 +24,9 @@ def open_store(store: str | Path | Store | None) -> Store:
         return store
     if store.startswith("sqlite:///") and store != "sqlite:///":
         return SqliteStore(store.removeprefix("sqlite:///"))
+    if store.startswith(("postgresql://", "postgres://")):
+        # Imported here: the driver is an extra.
+        from .postgres import PostgresStore
+
+        return PostgresStore(store)
     raise UnknownStore(store)
