@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -16,9 +17,9 @@ from anyio import fail_after
 from cadenza.errors import RunConflict, StoreTooNew
 from cadenza.store import migrate as migrating
 from cadenza.store import sqlite_sql as sql
-from cadenza.store.base import RunQuery
+from cadenza.store.base import RunQuery, SuspensionQuery
 from cadenza.store.migrate import migrate
-from cadenza.store.rows import conditions_of
+from cadenza.store.rows import conditions_of, conditions_on_suspensions
 from cadenza.store.sqlite import SqliteStore
 from cadenza.testing.store_suite.given import (
     AT,
@@ -359,7 +360,7 @@ def test_every_other_statement_finds_its_rows_by_an_index(path: Path) -> None:
         v for k, v in vars(sql).items() if k.isupper() and isinstance(v, str) and not k.startswith("_")
     ]
     with raw(path) as db:
-        for statement in [*statements, *sql.DELETE]:
+        for statement in [*statements, *sql.DELETE, sql.signals(3)]:
             names = {name.strip(":,();") for name in statement.split() if ":" in name}
             values: Any = (
                 dict.fromkeys((n for n in names), 1) if ":" in statement else (1,) * statement.count("?")
@@ -367,6 +368,42 @@ def test_every_other_statement_finds_its_rows_by_an_index(path: Path) -> None:
             for step in plan(db, statement, values):
                 assert "SCAN" not in step, (statement, step)
                 assert "TEMP B-TREE" not in step, (statement, step)
+
+
+def test_looking_for_runs_that_need_a_driver_reads_none_that_do_not(path: Path) -> None:
+    migrate(path)
+    statement = sql.claim_due(2, 2, 2)
+    values = dict.fromkeys(re.findall(r":(\w+)", statement), 1)
+    with raw(path) as db:
+        steps = plan(db, statement, values)
+    # Whoever is led, left or unheard stands in an index that has nobody else.
+    partial = {"runs_led", "runs_due", "runs_left", "runs_unheard"}
+    assert {name for step in steps for name in partial if name in step} == partial
+    for step in steps:
+        assert "SCAN" not in step or any(f"INDEX {name}" in step for name in partial), steps
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        SuspensionQuery(),
+        SuspensionQuery(state=None),
+        SuspensionQuery(state="answered"),
+        SuspensionQuery(run_id="r"),
+        SuspensionQuery(run_id="r", state=None),
+        SuspensionQuery(event="paid"),
+        SuspensionQuery(event="paid", state=None),
+    ],
+    ids=lambda query: f"{query.state} {query.run_id} {query.event}",
+)
+def test_a_list_of_suspensions_walks_an_index(query: SuspensionQuery, path: Path) -> None:
+    migrate(path)
+    conditions, values = conditions_on_suspensions(query)
+    with raw(path) as db:
+        steps = plan(db, sql.suspensions(conditions), values)
+    assert "INDEX" in steps[0], steps
+    if query.run_id is None:
+        assert "USE TEMP B-TREE FOR ORDER BY" not in steps, steps
 
 
 def plan(db: sqlite3.Connection, statement: str, values: Any) -> list[str]:

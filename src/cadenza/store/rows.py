@@ -134,7 +134,7 @@ def conditions_on_suspensions(query: SuspensionQuery) -> tuple[list[str], dict[s
     if query.state == "open":
         conditions.append("state = 'open'")  # as the indexes say it
     elif query.state is not None:
-        conditions.append("state <> 'open' and state = :state")
+        conditions.append("state = :state")
         values["state"] = query.state
     for column, value in (("run", query.run_id), ("event", query.event), ("workflow", query.workflow)):
         if value is not None:

@@ -30,8 +30,8 @@ create table suspensions (
   closed_at integer, taken integer not null default 0
 ) without rowid;
 create index suspensions_by_run on suspensions (run, number);
+create index suspensions_by_time on suspensions (opened_at, id);
 create index suspensions_open on suspensions (opened_at, id) where state = 'open';
-create index suspensions_closed on suspensions (opened_at, id) where state <> 'open';
 create index suspensions_due on suspensions (due_at, id) where state = 'open' and due_at is not null;
 create index suspensions_by_event on suspensions (event, opened_at) where state = 'open' and event is not null;
 create table events (
