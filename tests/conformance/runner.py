@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from cadenza import Cadenza, Run
 from cadenza.errors import RunNotFound
 from cadenza.store.base import Store
 from cadenza.store.memory import MemoryStore
+from cadenza.store.postgres import PostgresStore
 from cadenza.store.sqlite import SqliteStore
 from cadenza.testing import kill
 
+from ..postgres import schemas
 from . import tell
 from .language import Thrown
 from .workflows import Builder, Watch
@@ -266,22 +269,41 @@ class Scenario:
         return {"runs": {"total": page.total, "statuses": statuses}}
 
 
-def opener(store: str, folder: Path, scenario: str) -> Callable[[], Store]:
-    """What opens the data of *scenario*: each call as a new process would."""
-    if store == "memory":
+# What opens the data of a scenario: each call of what it gives does so as a new process would.
+Opener: TypeAlias = Callable[[str], Callable[[], Store]]
+
+
+@contextmanager
+def opener(store: str, folder: Path) -> Iterator[Opener]:
+    """Where scenarios are kept: in memory, in files in *folder*, or on a PostgreSQL server that is there for the block."""
+
+    def in_memory(scenario: str) -> Callable[[], Store]:
         shared = MemoryStore()
         return lambda: shared
-    return lambda: SqliteStore(folder / f"{quote(scenario, safe='')}.db")
+
+    def on_sqlite(scenario: str) -> Callable[[], Store]:
+        return lambda: SqliteStore(folder / f"{quote(scenario, safe='')}.db")
+
+    if store != "postgres":
+        yield in_memory if store == "memory" else on_sqlite
+        return
+    with schemas() as given:
+
+        def on_postgres(scenario: str) -> Callable[[], Store]:
+            url = given.new()
+            return lambda: PostgresStore(url, pool_size=3)
+
+        yield on_postgres
 
 
-async def run_corpus(corpus: Path, store: str, folder: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
+async def run_corpus(corpus: Path, open_data: Opener) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """The records of every scenario, by group."""
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def one(spec: dict[str, Any]) -> list[dict[str, Any]]:
         async with room:
             try:
-                return await Scenario(spec, opener(store, folder, spec["id"])).play()
+                return await Scenario(spec, open_data(spec["id"])).play()
             except Exception as error:  # a scenario that cannot be played must not cost the others
                 return [{"do": "play", "throws": {"kind": "INTERNAL", "message": repr(error)}}]
 

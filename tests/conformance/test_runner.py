@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ START = {"do": "start", "input": {}}
 
 async def play(workflow: dict[str, Any], *script: dict[str, Any]) -> list[dict[str, Any]]:
     spec = {"id": "own-01", "workflow": workflow, "script": list(script)}
-    return await Scenario(spec, opener("memory", None, "own-01")).play()  # type: ignore[arg-type]  # memory needs no folder
+    with opener("memory", Path()) as open_data:  # memory needs no folder
+        return await Scenario(spec, open_data("own-01")).play()
 
 
 async def test_after_a_crash_the_script_goes_on_in_a_new_process() -> None:
