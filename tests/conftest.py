@@ -22,7 +22,11 @@ def postgres() -> Iterator[Schemas]:
         yield given
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store, of each kind in turn."""
-    return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'runs.db'}"
+    kind: str = request.param
+    if kind == "postgres":
+        given: Schemas = request.getfixturevalue("postgres")
+        return given.new()
+    return "memory://" if kind == "memory" else f"sqlite:///{tmp_path / 'runs.db'}"

@@ -81,9 +81,8 @@ async def observe(
             row = await store.row(run_id)
             if row is None:
                 return
-            for entry in await store.entries(run_id, after=narrator.seq):
-                for event in narrator.tell(entry):
-                    yield event
+            for event in await _news(store, queue, narrator, run_id):
+                yield event
             if row.status in ENDED or settled(row):
                 yield narrator.finish(row.status)
                 return
@@ -93,6 +92,17 @@ async def observe(
         feed.leave(run_id, queue)
 
 
+async def _news(store: Store, queue: asyncio.Queue[Item], narrator: Narrator, run_id: str) -> list[Json]:
+    entries = await store.entries(run_id, after=narrator.seq)
+    events: list[Json] = []
+    # While that was read, steps here may have written chunks, and then ended: their chunks come first.
+    while not queue.empty():
+        events += _tell_item(narrator, queue.get_nowait())
+    for entry in entries:
+        events += narrator.tell(entry)
+    return events
+
+
 async def _live(
     store: Store, queue: asyncio.Queue[Item], narrator: Narrator, row: RunRow
 ) -> AsyncIterator[Json]:
@@ -100,14 +110,16 @@ async def _live(
     changed = asyncio.ensure_future(store.wait(row.id, row, _PATIENCE))
     changed.add_done_callback(lambda _: queue.put_nowait(None))
     try:
-        item = await queue.get()
-        if isinstance(item, Chunk):
-            yield narrator.chunk(item.path, item.chunk)
-        elif item is not None:
-            for event in tell_all(narrator, item):
-                yield event
+        for event in _tell_item(narrator, await queue.get()):
+            yield event
     finally:
         changed.cancel()
+
+
+def _tell_item(narrator: Narrator, item: Item) -> list[Json]:
+    if isinstance(item, Chunk):
+        return [narrator.chunk(item.path, item.chunk)]
+    return tell_all(narrator, item) if item is not None else []
 
 
 def tell_all(narrator: Narrator, entries: list[Entry]) -> list[Json]:
