@@ -62,6 +62,13 @@ suspensions = st.builds(
     match=values,
     due_at=st.none() | moments,
 )
+spans = st.builds(
+    ev.SpanRef,
+    trace_id=st.text("0123456789abcdef", min_size=32, max_size=32),
+    span_id=st.text("0123456789abcdef", min_size=16, max_size=16),
+    flags=st.integers(0, 255),
+    state=text,
+)
 
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "fingerprint": text,
@@ -80,6 +87,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "has_input": st.booleans(),
     "resume": none_or_one,
     "path": paths,
+    "span": spans,
     "suspension": suspensions,
     "suspension_id": text,
     "patch": patches,

@@ -24,6 +24,7 @@ def _run_started(run: Snapshot, event: ev.RunStarted, entry: ev.Entry) -> None:
     run.context = dict(event.context)
     run.started_at = entry.at
     run.requester = event.actor
+    _traced(run, event.span)
 
 
 def _run_resumed(run: Snapshot, event: ev.RunResumed, entry: ev.Entry) -> None:
@@ -35,6 +36,14 @@ def _run_resumed(run: Snapshot, event: ev.RunResumed, entry: ev.Entry) -> None:
     run.held = None
     run.wake_at = None
     run.context.update(event.context)
+    _traced(run, event.span)
+
+
+def _traced(run: Snapshot, span: ev.SpanRef | None) -> None:
+    if span is not None:
+        run.span = span
+        if run.trace is None or run.trace.trace_id != span.trace_id:
+            run.trace = span
 
 
 def _run_suspended(run: Snapshot, event: ev.RunSuspended, entry: ev.Entry) -> None:
@@ -114,6 +123,7 @@ def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:
     if event.state is not None:
         run.state = dict(event.state)
     run.context.update(event.context)
+    _traced(run, event.span)
 
 
 def _reopen(run: Snapshot, target: Path) -> None:

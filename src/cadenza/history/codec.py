@@ -132,6 +132,19 @@ def failure_from_json(data: Json) -> ev.Failure:
     )
 
 
+def _span_to_json(span: ev.SpanRef | None) -> Json:
+    if span is None:
+        return None
+    data: dict[str, Json] = {"trace_id": span.trace_id, "span_id": span.span_id, "flags": span.flags}
+    if span.state:
+        data["state"] = span.state
+    return data
+
+
+def _span_from_json(data: Json) -> ev.SpanRef | None:
+    return ev.SpanRef(**data) if data is not None else None
+
+
 def _given_to_json(given: ev.Given) -> Json:
     # A list of one is a value, an object a reference: a value is never mistaken for where it stands.
     if not isinstance(given, ev.Ref):
@@ -187,6 +200,7 @@ _SPECIAL: dict[str, tuple[_Write, _Read]] = {
     "resume": (None, tuple),
     "patch": (_patch_to_json, _patch_from_json),
     "error": (failure_to_json, failure_from_json),
+    "span": (_span_to_json, _span_from_json),
     "suspension": (suspension_to_json, suspension_from_json),
     "until": (_isoformat, _moment),
 }

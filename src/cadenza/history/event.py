@@ -115,6 +115,19 @@ class Suspension:
     closed_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanRef:
+    """A span of OpenTelemetry's, so that another process can go on from it. Never one that is not valid.
+
+    32 and 16 hex digits; `flags` and `state` as in W3C's `traceparent` and `tracestate`: a sampler decides by them.
+    """
+
+    trace_id: str
+    span_id: str
+    flags: int
+    state: str = ""
+
+
 # ------------------------------------------------------------------ events of a run
 
 
@@ -127,13 +140,15 @@ class RunStarted:
     state: Mapping[str, Json]
     context: Mapping[str, Json]
     actor: str | None = None
+    span: SpanRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResumed:
-    """A leg begins: an answer came, a timer is due, or the run is taken up after a crash."""
+    """A leg begins: an answer came, a timer is due, or the run is taken up after a crash. `span` is the leg's, if it is traced."""
 
     context: Mapping[str, Json] = field(default_factory=dict)
+    span: SpanRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +205,7 @@ class RunRewound:
     run_input: Json = None
     state: Mapping[str, Json] | None = None
     context: Mapping[str, Json] = field(default_factory=dict)
+    span: SpanRef | None = None
 
 
 # ------------------------------------------------------------------ events of a place

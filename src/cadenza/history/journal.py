@@ -52,11 +52,13 @@ class Journal:
         now: Callable[[], datetime],
         write: Callable[[Batch], Awaitable[None]],
         eager: bool = True,
+        tell: Callable[[ev.Entry], None] | None = None,
     ) -> None:
         self.snapshot = snapshot
         self._now = now
         self._write = write
         self._eager = eager
+        self._tell = tell
         self._batch = _empty()
         self._writing: asyncio.Future[None] | None = None
         self._durable = snapshot.seq
@@ -84,6 +86,8 @@ class Journal:
             batch.opened.append(event.suspension)
         elif isinstance(event, ev.StepAnswered):
             batch.taken.append(event.suspension_id)
+        if self._tell is not None:
+            self._tell(entry)
 
     async def end(self, event: ev.Event, write: Callable[[Batch], Awaitable[bool]]) -> bool:
         """Let *event* be the last one of all: *write* makes it durable with what else is noted, or says that it was not made.

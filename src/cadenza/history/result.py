@@ -47,7 +47,8 @@ class StepResult:
 class _Result:
     """What every result has.
 
-    `steps` by id, dotted inside nested workflows. `state` and `resume_labels` where they were asked for.
+    `steps` by id, dotted inside nested workflows. `state` and `resume_labels` where they were asked for. `trace_id` (32 hex
+    digits) and `span_id` (16) are those of the last leg that was traced.
     """
 
     run_id: str
@@ -136,6 +137,8 @@ def result_of(
         resume_labels={label: row for row in waiting for label in row.labels}
         if options.include_resume_labels
         else None,
+        trace_id=snapshot.span.trace_id if snapshot.span is not None else None,
+        span_id=snapshot.span.span_id if snapshot.span is not None else None,
     ).fields()
     match snapshot.status:
         case "success":
@@ -169,6 +172,8 @@ class _Common:
     steps: dict[str, StepResult]
     state: dict[str, Json] | None = field(default=None)
     resume_labels: dict[str, Suspension] | None = field(default=None)
+    trace_id: str | None = None
+    span_id: str | None = None
 
     def fields(self) -> dict[str, Json]:
         return {name: getattr(self, name) for name in self.__slots__}

@@ -19,7 +19,10 @@ from .record import RunStatus, StepRecord
 
 @dataclass(slots=True)
 class Snapshot:
-    """A run, as its journal tells it."""
+    """A run, as its journal tells it.
+
+    `span` is that of the last leg that was traced, `trace` the first one of its trace: what later legs go on from.
+    """
 
     seq: int = 0
     status: RunStatus = "pending"
@@ -38,6 +41,8 @@ class Snapshot:
     resumes: dict[Path, Json] = field(default_factory=dict)
     skipped: set[Path] = field(default_factory=set)
     open: dict[str, ev.Suspension] = field(default_factory=dict)
+    span: ev.SpanRef | None = None
+    trace: ev.SpanRef | None = None
     rewinds: int = 0
     held: str | None = None
     requester: str | None = None
