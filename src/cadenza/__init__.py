@@ -5,8 +5,10 @@ from .clock import Clock, SystemClock
 from .engine.hooks import Notice
 from .errors import CadenzaError, NonRetryableError
 from .execution.context import StepContext
+from .execution.logs import RunLogFilter
 from .execution.sync_context import SyncStepContext
 from .execution.terms import BAIL, FAIL
+from .execution.tracing_context import TracingContext
 from .history.event import Failure, Suspension
 from .history.explain import Explanation
 from .history.result import (
@@ -26,6 +28,7 @@ from .model.scope import Scope
 from .model.step import Step, step
 from .model.workflow import Workflow
 from .run import Run, RunStream
+from .tracing.options import Tracing, TracingOptions
 
 __version__ = "0.1.0"
 
@@ -48,6 +51,7 @@ __all__ = [
     "OutputOptions",
     "Retry",
     "Run",
+    "RunLogFilter",
     "RunStream",
     "Scope",
     "Step",
@@ -58,6 +62,9 @@ __all__ = [
     "Suspension",
     "SyncStepContext",
     "SystemClock",
+    "Tracing",
+    "TracingContext",
+    "TracingOptions",
     "Unfinished",
     "Workflow",
     "WorkflowResult",

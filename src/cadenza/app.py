@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock, WatchingClock, default_clock
@@ -28,8 +29,10 @@ from .model.duration import Duration, duration_of
 from .model.values import plain
 from .model.workflow import Durability, Workflow
 from .run import Run, new_run_id
-from .store.base import Page, RunQuery, Store
+from .store.base import Page, RunQuery, Store, SuspensionQuery
 from .store.open import open_store
+from .tracing.metrics import OpenSuspensions
+from .tracing.options import Tracing
 
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
@@ -47,7 +50,8 @@ class Cadenza:
     *store* is a URL (`"sqlite:///runs.db"`, `"memory://"`), a `Store`, or nothing for memory. *context_secrets* are keys of the
     runtime context that are never kept and must be given again on each call. `async with app:` opens the store and, unless
     *worker* is False, runs a worker: it goes on with runs whose timer or deadline is due, whose process has died, or which were
-    answered while nobody drove them. *durability* is that of workflows that state none.
+    answered while nobody drove them. *durability* is that of workflows that state none. *tracing* says what
+    OpenTelemetry is told.
     """
 
     def __init__(
@@ -59,13 +63,20 @@ class Cadenza:
         worker: bool = True,
         context_secrets: Iterable[str] = (),
         durability: Durability = "sync",
+        tracing: Tracing | None = None,
     ) -> None:
         self.clock = clock or default_clock.get() or SystemClock()
         self.store = open_store(store)
         self.worker = worker
         self.engine = LocalEngine(
-            self.store, self.clock, secret_keys=frozenset(context_secrets), durability=durability
+            self.store,
+            self.clock,
+            secret_keys=frozenset(context_secrets),
+            durability=durability,
+            tracing=tracing,
         )
+        self._tracing = tracing or Tracing()
+        self._gauge: OpenSuspensions | None = None
         self._workflows: dict[str, Workflow[Any, Any]] = {}
         # A clock for tests moves time on when nothing happens; it has to see what does.
         if isinstance(self.clock, WatchingClock):
@@ -221,6 +232,8 @@ class Cadenza:
         """Stop driving and close the store. Runs under way are kept, for the next app to take up."""
         for workflow in self._workflows.values():
             workflow.homes.discard(self)
+        if self._gauge is not None:
+            self._gauge.close()
         await self._worker.stop()
         await self.engine.close()
         await self.store.close()
@@ -229,6 +242,10 @@ class Cadenza:
         await self.store.setup()
         if self.worker:
             self._worker.start()
+        if self._tracing.count_suspensions:
+            self._gauge = OpenSuspensions(
+                self._tracing.meter_provider, partial(self.store.count_suspensions, SuspensionQuery())
+            )
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -18,6 +18,7 @@ from .history.resume import ABSENT, ResumeRequest, target_of
 from .history.rewind import TravelRequest, records_of
 from .history.snapshot import Snapshot
 from .model.values import Json, plain
+from .tracing.options import HasSpan, TracingOptions, asked_of
 
 if TYPE_CHECKING:
     from .engine.local import LocalEngine
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Out = TypeVar("Out", covariant=True)
 Options = Mapping[str, bool] | OutputOptions | None
+TracingParent = Mapping[str, Any] | HasSpan | None
 
 
 class Run(Generic[Out]):
@@ -55,8 +57,8 @@ class Run(Generic[Out]):
         runtime_context: Mapping[str, Any] | None = None,
         request_context: Mapping[str, Any] | None = None,
         actor: str | None = None,
-        tracing_context: Mapping[str, Any] | None = None,
-        tracing_options: Mapping[str, Any] | None = None,
+        tracing_context: TracingParent = None,
+        tracing_options: Mapping[str, Any] | TracingOptions | None = None,
         output_options: Options = None,
         wait: bool = True,
     ) -> WorkflowResult[Out]:
@@ -70,7 +72,7 @@ class Run(Generic[Out]):
             state=initial_state,
             context=runtime_context if runtime_context is not None else request_context,
             actor=actor,
-            tracing=_tracing(tracing_context, tracing_options),
+            tracing=asked_of(tracing_context, tracing_options),
             wait=wait,
         )
         options = options_of(output_options)
@@ -91,8 +93,8 @@ class Run(Generic[Out]):
         actor: str | None = None,
         idempotency_key: str | None = None,
         dry_run: bool = False,
-        tracing_context: Mapping[str, Any] | None = None,
-        tracing_options: Mapping[str, Any] | None = None,
+        tracing_context: TracingParent = None,
+        tracing_options: Mapping[str, Any] | TracingOptions | None = None,
         output_options: Options = None,
         wait: bool = True,
     ) -> WorkflowResult[Out]:
@@ -124,7 +126,7 @@ class Run(Generic[Out]):
             actor=actor,
             idempotency_key=idempotency_key,
             dry_run=dry_run,
-            tracing=_tracing(tracing_context, tracing_options),
+            tracing=asked_of(tracing_context, tracing_options),
             wait=wait,
         )
         options = options_of(output_options)
@@ -135,8 +137,8 @@ class Run(Generic[Out]):
         *,
         runtime_context: Mapping[str, Any] | None = None,
         request_context: Mapping[str, Any] | None = None,
-        tracing_context: Mapping[str, Any] | None = None,
-        tracing_options: Mapping[str, Any] | None = None,
+        tracing_context: TracingParent = None,
+        tracing_options: Mapping[str, Any] | TracingOptions | None = None,
         output_options: Options = None,
     ) -> WorkflowResult[Out]:
         """Take up a run whose process has died; what its journal knows is not done again.
@@ -145,7 +147,7 @@ class Run(Generic[Out]):
         """
         context = runtime_context if runtime_context is not None else request_context
         options = options_of(output_options)
-        tracing = _tracing(tracing_context, tracing_options)
+        tracing = asked_of(tracing_context, tracing_options)
         return self._result(await self._engine.restart(self._workflow, self.id, context, tracing), options)
 
     async def time_travel(
@@ -159,8 +161,8 @@ class Run(Generic[Out]):
         nested_steps_context: Mapping[str, Mapping[str, Any]] | None = None,
         runtime_context: Mapping[str, Any] | None = None,
         request_context: Mapping[str, Any] | None = None,
-        tracing_context: Mapping[str, Any] | None = None,
-        tracing_options: Mapping[str, Any] | None = None,
+        tracing_context: TracingParent = None,
+        tracing_options: Mapping[str, Any] | TracingOptions | None = None,
         output_options: Options = None,
     ) -> WorkflowResult[Out]:
         """Go back to *step*, in any status of the run, and on from there with today's code.
@@ -182,7 +184,7 @@ class Run(Generic[Out]):
             records=records,
         )
         options = options_of(output_options)
-        tracing = _tracing(tracing_context, tracing_options)
+        tracing = asked_of(tracing_context, tracing_options)
         return self._result(await self._engine.rewind(self._workflow, self.id, travel, tracing), options)
 
     async def explain(self) -> Explanation:
@@ -315,7 +317,3 @@ def _tell(callback: Callable[[StreamEvent], Any], event: StreamEvent) -> None:
     except Exception:
         # The run is nobody's to break who only watches it.
         logging.getLogger("cadenza").exception("a callback of Run.watch() raised")
-
-
-def _tracing(context: Mapping[str, Any] | None, options: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    return {**(context or {}), **({"options": options} if options else {})}

@@ -1188,7 +1188,7 @@ async def test_the_logger_says_where_it_stands(caplog: pytest.LogCaptureFixture)
 
     (record,) = [record for record in caplog.records if record.name == "cadenza.step"]
     assert record.getMessage() == "hello 1"
-    assert (record.run_id, record.workflow_id, record.step_path) == ("r1", "flow", ["talks"])  # type: ignore[attr-defined]
+    assert (record.run_id, record.workflow_id, record.step_path) == ("r1", "flow", "talks")  # type: ignore[attr-defined]
 
 
 # ------------------------------------------------------------------ def steps

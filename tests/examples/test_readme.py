@@ -54,7 +54,7 @@ def test_the_example_of_the_readme_prints_what_its_comments_say(tmp_path: Path) 
 
 
 def test_the_links_of_the_pages_lead_somewhere() -> None:
-    pages = ["README.md", "docs/tutorial.md", "docs/how-to/suspend-and-resume.md"]
+    pages = ["README.md", "docs/tutorial.md", "docs/how-to/suspend-and-resume.md", "docs/how-to/tracing.md"]
     links = [
         (ROOT / page).parent / link
         for page in pages

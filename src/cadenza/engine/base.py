@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from ..history.event import Suspension
@@ -12,6 +12,7 @@ from ..history.rewind import TravelRequest
 from ..history.snapshot import Snapshot
 from ..model.values import Json
 from ..model.workflow import Workflow
+from ..tracing.options import NOTHING_ASKED, Asked
 
 StreamEvent: TypeAlias = dict[str, Json]
 
@@ -24,7 +25,7 @@ class Starting:
     state: Any
     context: Mapping[str, Any] | None = None
     actor: str | None = None
-    tracing: Mapping[str, Any] = field(default_factory=dict)
+    tracing: Asked = NOTHING_ASKED
     wait: bool = True
 
 
@@ -40,7 +41,7 @@ class Resuming:
     via: str = "resume"
     idempotency_key: str | None = None
     dry_run: bool = False
-    tracing: Mapping[str, Any] = field(default_factory=dict)
+    tracing: Asked = NOTHING_ASKED
     wait: bool = True
 
 
@@ -76,13 +77,13 @@ class Engine(Protocol):
         workflow: Workflow[Any, Any],
         run_id: str,
         context: Mapping[str, Any] | None,
-        tracing: Mapping[str, Any],
+        tracing: Asked,
     ) -> Snapshot:
         """Take up a run whose process has died."""
         ...
 
     async def rewind(
-        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Mapping[str, Any]
+        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Asked
     ) -> Snapshot:
         """Go back to a place and on from there."""
         ...

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
 from ..clock import Clock
 from ..errors import CadenzaError, InvalidStepInput, RunHeld
+from ..execution import logs
 from ..execution.effects import Call, Done, Failed, Outcome, Question
 from ..execution.failure import failure_of
 from ..execution.invoke import invoke
@@ -21,6 +23,7 @@ from ..model.members import Code
 from ..model.path import Path, ids, show
 from ..model.values import Json, plain
 from ..model.workflow import Workflow
+from ..tracing.leg import Leg
 from .results import make_scope
 
 
@@ -30,8 +33,9 @@ class UserCode:
     Raises `RunHeld` where the code that the run needs is not there, or no longer fits what was answered.
     """
 
-    def __init__(self, workflow: Workflow[Any, Any], world: World, clock: Clock) -> None:
+    def __init__(self, workflow: Workflow[Any, Any], world: World, clock: Clock, leg: Leg) -> None:
         self._workflow = workflow
+        self._leg = leg
         self._world = world
         self._clock = clock
         # How many calls of user code are under way.
@@ -55,16 +59,25 @@ class UserCode:
 
     async def attempt(self, call: Call, code: Code) -> Outcome:
         """Call the step once."""
+        token = logs.place.set((self._world.run_id, code.workflow.id, call.path))
+        seen = self._leg.attempt(call, call.record.attempt) if self._leg.on else None
+        outcome: Outcome | None = None
         running = invoke(call, code, self._world, now=self._clock.now, attempt=call.record.attempt)
         self.running += 1
         try:
-            if not (code.step.interrupt and code.step.is_async):
-                return await running
-            return await _interruptible(running, self._world.signal)
+            if code.step.interrupt and code.step.is_async:
+                outcome = await _interruptible(running, self._world.signal)
+            else:
+                outcome = await running
         except AnswerOutdated as outdated:
             raise RunHeld(self._world.run_id, str(outdated)) from outdated
+        else:
+            return outcome
         finally:
             self.running -= 1
+            if seen is not None:
+                self._leg.attempt_over(seen, outcome, sys.exception())
+            logs.place.reset(token)
 
     async def enter(self, path: Path, value: Json) -> Done | Failed:
         """*value* as the input type of the nested workflow at *path* reads it."""

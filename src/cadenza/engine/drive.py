@@ -23,6 +23,7 @@ from ..model.path import Path
 from ..model.values import Json
 from ..model.workflow import Durability, Workflow
 from ..store.base import Claim, Receipt, RunRow, Store, Write
+from ..tracing.leg import Leg
 from .code import UserCode
 from .events import take_kept_event
 from .lease import new_claim
@@ -45,7 +46,7 @@ class Drive:
         snapshot: Snapshot,
         secret_keys: frozenset[str] = frozenset(),
         secrets: Mapping[str, Any] | None = None,
-        tracing: Mapping[str, Any] | None = None,
+        leg: Leg,
         durability: Durability = "sync",
         publish: Callable[[str, list[ev.Entry]], None],
         show_chunk: Callable[[str, Path, Json], None],
@@ -57,11 +58,13 @@ class Drive:
         self.resource_id = run.resource
         self.secret_keys = secret_keys
         self.secrets: dict[str, Any] = dict(secrets or {})
-        self.tracing: Mapping[str, Any] = tracing or {}
+        self.leg = leg
+        self.tracing = leg.context
         self.signal = AbortSignal()
         self.loop = asyncio.get_running_loop()
         self.snapshot = snapshot
-        self.journal = Journal(snapshot, now=clock.now, write=self._write, eager=durability == "sync")
+        eager = durability == "sync"
+        self.journal = Journal(snapshot, now=clock.now, write=self._write, eager=eager, tell=leg.tell)
         self.finished: asyncio.Future[None] = self.loop.create_future()
         self.signals = 0
         self._epoch = 0
@@ -70,7 +73,7 @@ class Drive:
         self._clock = clock
         self._owner = owner
         self.workflow = workflow
-        self._code = UserCode(workflow, self, clock)
+        self._code = UserCode(workflow, self, clock, leg)
         self._publish = publish
         self._show_chunk = show_chunk
         self._tell_due = tell_due

@@ -16,21 +16,23 @@ from ..errors import (
     RunHeld,
     RunNotFound,
 )
+from ..execution import logs
 from ..history import event as ev
 from ..history.record import ENDED
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
-from ..model.path import show, within
-from ..model.values import Json
+from ..model.path import ROOT, show, within
 from ..model.workflow import Durability, Workflow
 from ..store.base import Lease, Receipt, RunRow, Store, Stored
+from ..tracing.leg import Leg, Telemetry, kind_of
+from ..tracing.options import Asked, Tracing
 from . import owner
 from .alarm import Alarm
 from .drive import Drive
 from .feed import Feed
 from .hooks import Hooks, Notice
 from .keeper import Keeper
-from .lease import new_claim
+from .lease import UNASKED, Errand, new_claim
 
 _log = logging.getLogger("cadenza")
 
@@ -50,6 +52,7 @@ class Driving:
         *,
         secret_keys: frozenset[str] = frozenset(),
         durability: Durability = "sync",
+        tracing: Tracing | None = None,
     ) -> None:
         self.store = store
         self.feed = Feed()
@@ -57,6 +60,7 @@ class Driving:
         self._clock = clock
         self._secret_keys = secret_keys
         self._durability: Durability = durability
+        self._telemetry = Telemetry(tracing or Tracing())
         self._owner = owner.new_owner()
         self._drives: dict[str, Drive] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,7 +136,7 @@ class Driving:
         row: RunRow,
         snapshot: Snapshot,
         secrets: Mapping[str, Any],
-        tracing: Mapping[str, Any],
+        asked: Asked | None,
     ) -> Drive:
         return Drive(
             store=self.store,
@@ -144,7 +148,7 @@ class Driving:
             snapshot=snapshot,
             secret_keys=self._secret_keys,
             secrets=secrets,
-            tracing=tracing,
+            leg=Leg(self._telemetry, workflow, row, snapshot, asked),
             durability=workflow.durability or self._durability,
             publish=self.feed.publish,
             show_chunk=self.feed.show,
@@ -162,6 +166,8 @@ class Driving:
         self._keeper.start()
 
     async def _run(self, drive: Drive) -> None:
+        logs.place.set((drive.run_id, drive.workflow_id, ROOT))  # this task is the leg's
+        drive.leg.enter()
         try:
             await drive.go()
         except CadenzaError as error:
@@ -170,6 +176,8 @@ class Driving:
         except Exception:
             _log.exception("run %s cannot go on here; it stays as its journal has it", drive.run_id)
         finally:
+            # Before anybody hears that the drive has finished: they are told with the event loop's next turn.
+            drive.leg.end(drive.error)
             if self._drives.get(drive.run_id) is drive:
                 del self._drives[drive.run_id]
             wake_at = drive.snapshot.wake_at
@@ -206,14 +214,7 @@ class Driving:
             await self.take_up(workflow, run_id)
 
     async def take_up(
-        self,
-        workflow: Workflow[Any, Any],
-        run_id: str,
-        *,
-        context: Mapping[str, Json] | None = None,
-        secrets: Mapping[str, Any] | None = None,
-        tracing: Mapping[str, Any] | None = None,
-        patient: bool = False,
+        self, workflow: Workflow[Any, Any], run_id: str, errand: Errand = UNASKED
     ) -> Drive | None:
         """Claim a run that nobody drives and go on with it; None where somebody does, or there is nothing to do."""
         row = await self.row(run_id)
@@ -223,24 +224,14 @@ class Driving:
         receipt = await self.store.claim(run_id, claim)
         if receipt is None:
             return None
-        return await self.take_over(
-            workflow, run_id, receipt, context=context, secrets=secrets, tracing=tracing, patient=patient
-        )
+        return await self.take_over(workflow, run_id, receipt, errand)
 
     async def take_over(
-        self,
-        workflow: Workflow[Any, Any],
-        run_id: str,
-        receipt: Receipt,
-        *,
-        context: Mapping[str, Json] | None = None,
-        secrets: Mapping[str, Any] | None = None,
-        tracing: Mapping[str, Any] | None = None,
-        patient: bool = False,
+        self, workflow: Workflow[Any, Any], run_id: str, receipt: Receipt, errand: Errand = UNASKED
     ) -> Drive | None:
         """Go on with a run whose lease was taken; None, and it is given back, where there is nothing to do.
 
-        A run that keeps killing its drivers is held, unless somebody is *patient* with it.
+        A run that keeps killing its drivers is held, unless the errand is patient with it.
         """
         try:
             stored = await self.load(run_id)
@@ -252,28 +243,28 @@ class Driving:
         except BaseException:
             await self.store.release(run_id, receipt.epoch)
             raise
-        drive = self.drive(workflow, graph, stored.run, snapshot, secrets or {}, tracing or {})
+        drive = self.drive(workflow, graph, stored.run, snapshot, errand.secrets, errand.asked)
         drive.holds(receipt)
         drive.signals = stored.run.signals
         drive.give(stored.suspensions)
-        if _deaths(snapshot) >= _DEATHS and not patient:
+        if _deaths(snapshot) >= _DEATHS and not errand.patient:
             await drive.hold(_deadly(snapshot))
             return None
         if snapshot.seq:
-            drive.journal.note(ev.RunResumed(context=context or {}))
+            span = drive.leg.begin(errand.leg or kind_of(snapshot))
+            drive.journal.note(ev.RunResumed(context=errand.context, span=span))
         self.spawn(drive)
         return drive
 
-    async def go_on(
-        self, workflow: Workflow[Any, Any], run_id: str, secrets: Mapping[str, Any] | None = None
-    ) -> Drive | None:
+    async def go_on(self, workflow: Workflow[Any, Any], run_id: str, errand: Errand) -> Drive | None:
         """Something was put in for a run: let whoever drives it see that, or drive it; the drive where it is a new one."""
         while (drive := self._drives.get(run_id)) is not None:
             if await drive.poke():
+                drive.leg.link(errand.asked)
                 return None
             assert drive.task is not None
             await asyncio.wait({drive.task})
-        return await self.take_up(workflow, run_id, secrets=secrets)
+        return await self.take_up(workflow, run_id, errand)
 
     # ------------------------------------------------------------------ waiting for it
 

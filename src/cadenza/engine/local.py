@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..errors import (
@@ -23,9 +24,11 @@ from ..history.snapshot import Snapshot, fold
 from ..model.values import plain
 from ..model.workflow import Workflow
 from ..store.base import RunRow
+from ..tracing.options import NOTHING_ASKED, Asked
 from .base import Starting, StreamEvent
 from .checking import check_travel, refuse_no_object, split_context
 from .feed import observe
+from .lease import Errand
 from .settling import Settling
 
 
@@ -72,7 +75,12 @@ class LocalEngine(Settling):
         fingerprint = workflow.graph.fingerprint
         drive.journal.note(
             ev.RunStarted(
-                fingerprint=fingerprint, input=value, state=state, context=context, actor=starting.actor
+                fingerprint=fingerprint,
+                input=value,
+                state=state,
+                context=context,
+                actor=starting.actor,
+                span=drive.leg.begin("start"),
             )
         )
         self.spawn(drive)
@@ -89,7 +97,7 @@ class LocalEngine(Settling):
         workflow: Workflow[Any, Any],
         run_id: str,
         context: Mapping[str, Any] | None,
-        tracing: Mapping[str, Any],
+        tracing: Asked,
     ) -> Snapshot:
         """Take up a run whose process has died."""
         self.check_open()
@@ -101,9 +109,8 @@ class LocalEngine(Settling):
         if row.status in ENDED or row.status == "pending" or (row.status == "suspended" and not unheard):
             raise RunNotActive(run_id, row.status)
         kept, secrets = split_context(context, self._secret_keys)
-        drive = await self.take_up(
-            workflow, run_id, context=kept, secrets=secrets, tracing=tracing, patient=True
-        )
+        errand = Errand(context=kept, secrets=secrets, leg="restart", asked=tracing, patient=True)
+        drive = await self.take_up(workflow, run_id, errand)
         if drive is None:
             row = await self.row(run_id)
             if row.status in ENDED:
@@ -112,7 +119,7 @@ class LocalEngine(Settling):
         return await self.result(drive, wait=True)
 
     async def rewind(
-        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Mapping[str, Any]
+        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Asked
     ) -> Snapshot:
         """Go back to a place and on from there."""
         self.check_open()
@@ -125,7 +132,7 @@ class LocalEngine(Settling):
         _, secrets = split_context(travel.context, self._secret_keys)
         drive = self.drive(workflow, graph, stored.run, snapshot, secrets, tracing)
         drive.claim_with(dead)
-        drive.journal.note(event)
+        drive.journal.note(replace(event, span=drive.leg.begin("time_travel")))
         self.spawn(drive)
         return await self.result(drive, wait=True)
 
@@ -138,7 +145,7 @@ class LocalEngine(Settling):
         asked = await self.store.request_cancel(run_id, self._clock.now())
         if not asked and (await self.row(run_id)).status in ENDED:  # just now
             return False
-        taken = await self.go_on(workflow, run_id)
+        taken = await self.go_on(workflow, run_id, Errand(leg="cancel", asked=NOTHING_ASKED))
         if taken is not None:
             # Nothing of the user's runs now: this writes the end and returns.
             await asyncio.shield(taken.finished)

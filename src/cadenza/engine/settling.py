@@ -21,12 +21,13 @@ from ..model.path import show
 from ..model.values import Json
 from ..model.workflow import Workflow
 from ..store.base import Accepted, Answering, AnswerOutcome, Missed, Refused, Reply, Stored
+from ..tracing.options import NOTHING_ASKED
 from .answers import answered_before, check_actor, checked, refuse_losers
 from .base import Resuming
 from .checking import split_context
 from .drive import Drive
 from .driving import Driving
-from .lease import new_claim
+from .lease import Errand, new_claim
 
 
 class Settling(Driving):
@@ -119,7 +120,9 @@ class Settling(Driving):
                 state=state,
                 **{"actor": None, **how},
             )
-            drive = self.drive(workflow, graph, stored.run, snapshot, {}, {})
+            # Nobody asks where a deadline has passed.
+            asked = NOTHING_ASKED if state == "canceled" else None
+            drive = self.drive(workflow, graph, stored.run, snapshot, {}, asked)
             outcome = await self._close(drive, stored, graph, [target], answering)
             if isinstance(outcome, Accepted):
                 await self._after(workflow, drive, outcome, {}, wait=False)
@@ -150,7 +153,8 @@ class Settling(Driving):
             )
         run = stored.run
         if run.lease is None or self.is_over(run.lease):
-            drive.journal.note(ev.RunResumed())
+            leg = drive.leg.begin("timer" if answering.state == "expired" else "resume")
+            drive.journal.note(ev.RunResumed(span=leg))
             for target, reply in zip(targets, answering.replies, strict=True):
                 closed = replace(
                     target,
@@ -186,7 +190,8 @@ class Settling(Driving):
         """The run, where an answer was accepted: driven here now, or by who drives it."""
         if outcome.receipt is not None:
             return await self.result(drive, wait=wait)
-        await self.go_on(workflow, drive.run_id, secrets)
+        errand = Errand(secrets=secrets, leg="resume", asked=drive.leg.asked)
+        await self.go_on(workflow, drive.run_id, errand)
         return await (self.settled(workflow, drive.run_id) if wait else self.snapshot(drive.run_id))
 
     async def _outcome_of(

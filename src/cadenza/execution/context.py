@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, overload
 
 from typing_extensions import TypeVar, Unpack
 
-from ..model.path import Path
+from ..model.path import Path, show
 from ..model.values import Json, plain
 from .run_once import Execution, once_key, schema_of_result
 from .terms import Terms
 
 if TYPE_CHECKING:
     from ..model.step import Step
+    from .tracing_context import TracingContext
     from .world import AbortSignal
 
 State = TypeVar("State", default=Any)
@@ -99,14 +100,17 @@ class BaseContext(Generic[State, Resume]):
         return self._execution.world.signal
 
     @property
-    def tracing_context(self) -> Mapping[str, Any]:
-        """What was given as `tracing_context` to the call that began this leg."""
-        return self._execution.world.tracing
+    def tracing_context(self) -> TracingContext:
+        """`current_span`: the OpenTelemetry span of this attempt, for attributes and for spans below it.
+
+        Where nothing is traced: what was given as `tracing_context` to the call that began this leg, else a span that does nothing.
+        """
+        return self._execution.world.tracing(self.path)
 
     @property
     def logger(self) -> logging.LoggerAdapter[logging.Logger]:
         """A logger whose records carry run, workflow and path."""
-        extra = {"run_id": self.run_id, "workflow_id": self.workflow_id, "step_path": list(self.path)}
+        extra = {"run_id": self.run_id, "workflow_id": self.workflow_id, "step_path": show(self.path)}
         return logging.LoggerAdapter(logging.getLogger("cadenza.step"), extra)
 
     def suspend(self, payload: object = None, **terms: Unpack[Terms]) -> NoReturn:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..model.path import Path
 from ..model.values import Json
+from .tracing_context import TracingContext
 
 
 class World(Protocol):
@@ -21,8 +21,11 @@ class World(Protocol):
     secret_keys: frozenset[str]
     signal: AbortSignal
     loop: asyncio.AbstractEventLoop
-    tracing: Mapping[str, Any]
     tells_of_questions: bool
+
+    def tracing(self, path: Path) -> TracingContext:
+        """The span that the step at *path* runs in."""
+        ...
 
     async def remember(self, path: Path, key: str, value: Json) -> None:
         """Keep what `once` got; durable on return."""
