@@ -55,6 +55,7 @@ suspensions = st.builds(
     payload=values,
     resume_schema=st.none() | tables,
     answer_type=st.none() | text,
+    code=st.none() | text,
     deadline=st.none() | moments,
     on_timeout=st.none()
     | st.builds(ev.OnTimeout, do=st.sampled_from(["answer", "fail", "bail"]), data=values),
@@ -101,6 +102,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "value": values,
     "verdict": st.booleans(),
     "reason": text,
+    "crashed": st.booleans(),
     "via": st.none() | text,
 }
 # The same field means more in these.

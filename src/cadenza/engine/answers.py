@@ -19,6 +19,7 @@ from ..errors import (
     ValueNotKept,
 )
 from ..history.event import Suspension
+from ..history.reading import is_same, refuse_loss
 from ..history.resume import means
 from ..history.rivals import winner_over
 from ..history.snapshot import Snapshot
@@ -36,32 +37,62 @@ def checked(workflow: Workflow[Any, Any], row: Suspension, data: Any) -> Json:
     Raises `InvalidResumeData` with all issues, `RunHeld` where today's code has no such place.
     """
     where = show(row.path)
-    if row.event is not None:
-        return _by_schema(row, data, where)
-    code = workflow.code(ids(row.path))
-    if code is None:
-        raise RunHeld(row.run_id, f"today's code has no step at {show(ids(row.path))}, which asked")
-    if row.key is None:
-        if code.validate_inputs:
-            return code.step.resume.check(data, InvalidResumeData, where)
-        return plain(data, where)
-    return _by_schema(row, data, where)
-
-
-def _by_schema(row: Suspension, data: Any, where: str) -> Json:
-    if row.resume_schema is None:
-        return plain(data, where)
-    schema = _type_of(row)
-    if schema is not None:
+    if row.event is None:
+        code = workflow.code(ids(row.path))
+        if code is None:
+            raise RunHeld(row.run_id, f"today's code has no step at {show(ids(row.path))}, which asked")
+        if row.key is None and not code.validate_inputs:
+            return plain(data, where)
+    schema = type_today(workflow, row)
+    if schema is None:
+        # The type is not loaded in this process; the JSON Schema that was kept with the question is.
+        value = plain(data, where)
+        _check_as_asked(row, [value], where)
+        return value
+    if is_same(schema, row.resume_schema):
         return schema.check(data, InvalidResumeData, where)
-    # The type is not loaded in this process; the JSON Schema that was kept with the question is.
-    value = plain(data, where)
-    errors = sorted(
-        Draft202012Validator(row.resume_schema).iter_errors(value), key=lambda e: list(map(str, e.path))
-    )
-    if errors:
-        raise InvalidResumeData(where, [_issue(error) for error in errors])
+    return _checked_by_both(schema, row, data, where)
+
+
+def type_today(workflow: Workflow[Any, Any], row: Suspension) -> Schema | None:
+    """The schema by which today's code reads the answer of *row*; None where it is only known inside the step."""
+    if row.event is not None:
+        found = workflow.brings(ids(row.path), row.event)
+        return found[0] if len(found) == 1 else None
+    if row.key is None:
+        code = workflow.code(ids(row.path))
+        return code.step.resume if code is not None and code.validate_inputs else None
+    return _loaded_type(row)
+
+
+def _checked_by_both(schema: Schema, row: Suspension, data: Any, where: str) -> Json:
+    """*data* where it is an answer to what was asked, and today's type reads all of it."""
+    try:
+        given = plain(data, where)
+    except ValueNotKept:
+        given = schema.dump(data, where)
+    try:
+        value = schema.check(given, InvalidResumeData, where)
+        refuse_loss(given, value, row.resume_schema, where)
+    except InvalidResumeData as invalid:
+        _check_as_asked(row, [given], where)
+        issues = "; ".join(f"{issue.path or 'the answer'}: {issue.message}" for issue in invalid.issues)
+        raise RunHeld(
+            row.run_id,
+            f"this is an answer to what {where} asked, and today's code does not take it: {issues}",
+        ) from invalid
+    _check_as_asked(row, [given, value], where)
     return value
+
+
+def _check_as_asked(row: Suspension, forms: Sequence[Json], where: str) -> None:
+    """Raise `InvalidResumeData` unless one of these forms of the answer fits the schema that was kept with the question."""
+    if row.resume_schema is None:
+        return
+    validator = Draft202012Validator(row.resume_schema)
+    found = [sorted(validator.iter_errors(form), key=lambda e: list(map(str, e.path))) for form in forms]
+    if all(found):
+        raise InvalidResumeData(where, [_issue(error) for error in found[0]])
 
 
 def answered_before(
@@ -121,16 +152,15 @@ def check_actor(row: Suspension, actor: str | None, snapshot: Snapshot) -> None:
         )
 
 
-def _type_of(row: Suspension) -> Schema | None:
-    """The schema of the type that was asked for, if it is loaded here and still means the same."""
+def _loaded_type(row: Suspension) -> Schema | None:
+    """The schema of the type that was asked for, as it is today, if it is loaded here."""
     module, _, name = (row.answer_type or "").partition(":")
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
     if found is None or not isinstance(found, type):
         return None
-    schema = Schema.of(found)
-    return schema if schema.describe() == row.resume_schema else None
+    return Schema.of(found)
 
 
 def _issue(error: Any) -> Issue:

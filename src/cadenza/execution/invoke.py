@@ -15,7 +15,7 @@ from ..model.values import Json, isolate
 from .context import StepContext
 from .effects import Bailed, Call, Done, Failed, Outcome, Suspended
 from .failure import failure_of
-from .run_once import BailSignal, Execution, Interruption, SuspendSignal
+from .run_once import AnswerOutdated, BailSignal, Execution, Interruption, SuspendSignal
 from .sync_context import SyncStepContext
 from .world import World
 
@@ -32,6 +32,10 @@ async def invoke(  # noqa: C901  every way in which user code can end, in one pl
     try:
         value, read = _input(raw, code)
     except InvalidData as invalid:
+        if call.record.suspended_seq:
+            raise AnswerOutdated(
+                f"the input on which {code.step.where} asked no longer fits: {invalid}"
+            ) from invalid
         return Failed(error=failure_of(invalid))
     execution = Execution(call, code, world, now, attempt)
     result: Any = None
@@ -55,6 +59,8 @@ async def invoke(  # noqa: C901  every way in which user code can end, in one pl
     if raised is not None and execution.signal is None:
         failure = failure_of(raised, final=not isinstance(raised, code.step.retry_on))
     raised = None
+    if failure is None and not isinstance(execution.signal, SuspendSignal):
+        execution.refuse_unheard()
     if execution.signal is not None:
         return _signaled(execution, read, swallowed=swallowed)
     if failure is not None:

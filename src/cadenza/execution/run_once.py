@@ -19,6 +19,7 @@ from ..errors import (
     StepNotFound,
 )
 from ..history.event import NO_PATCH, Patch, Suspension
+from ..history.reading import read_answer
 from ..model.members import Code
 from ..model.path import scope_of, show
 from ..model.schema import ANYTHING, Schema
@@ -49,7 +50,7 @@ class BailSignal(Interruption):
 
 
 class AnswerOutdated(BaseException):
-    """A kept answer no longer fits the type that the code asks for: the run is held."""
+    """What a step was asked on, or told, no longer fits its code: the run is held."""
 
 
 # The key of the `once` that is running, for `ctx.idempotency_key`; threads and tasks each see their own.
@@ -70,6 +71,7 @@ class Execution:
     state: dict[str, Json] = field(default_factory=dict)
     context: RuntimeContext | None = None
     keys: set[tuple[str, str]] = field(default_factory=set)
+    looked: bool = False
 
     # ------------------------------------------------------------------ what is known
 
@@ -108,23 +110,28 @@ class Execution:
 
     def resume_data(self) -> Any:
         """The answer to `suspend`, or None."""
+        self.looked = True
         data = self.call.record.resume_data
         if not data:
             return None
         schema = self.code.step.resume
         if schema.anything or not self.code.validate_inputs:
             return isolate(data[0])
-        return schema.read(data[0], InvalidResumeData, self.where)
+        return self._kept_answer(schema, None, data[0])
 
     def suspend_data(self) -> Any:
         """What this place last suspended with, once it is resumed; else None."""
+        self.looked = True
         record = self.call.record
         if not record.resumed_seq:
             return None
         schema = self.code.step.suspend
         if schema.anything or not self.code.validate_inputs or record.suspend_data is None:
             return isolate(record.suspend_data)
-        return schema.read(record.suspend_data, InvalidSuspendData, self.where)
+        try:
+            return schema.read(record.suspend_data, InvalidSuspendData, self.where)
+        except InvalidSuspendData as error:
+            raise AnswerOutdated(f"what {self.where} suspended with no longer fits: {error}") from error
 
     def result_of(self, step: object) -> Json:
         """The output of a step of the same workflow, or None unless it succeeded.
@@ -196,13 +203,35 @@ class Execution:
             else self._ask(schema, type_, key, question, terms)
         )
 
-    def _kept_answer(self, schema: Schema, key: str, answer: Json) -> Any:
+    def _kept_answer(self, schema: Schema, key: str | None, answer: Json) -> Any:
+        question = self._asked.get(key)
         try:
-            return schema.read(answer, InvalidResumeData, self.where)
+            if question is None:  # put in by a time travel
+                return schema.read(answer, InvalidResumeData, self.where)
+            return read_answer(schema, answer, question.resume_schema, self.where)
         except InvalidResumeData as error:
+            named = f", key {key!r}," if key is not None else ""
             raise AnswerOutdated(
-                f"the answer kept for {self.where}, key {key!r}, no longer fits: {error}"
+                f"the answer kept for {self.where}{named} no longer fits: {error}"
             ) from error
+
+    @property
+    def _asked(self) -> Mapping[str | None, Suspension]:
+        return self.call.run.asked.get(self.call.path, {})
+
+    def refuse_unheard(self) -> None:
+        """Raise `AnswerOutdated` where the step's code has changed since it asked, and has ended without the answer.
+
+        Else a "no" would count for nothing as soon as the question is no longer in the code.
+        """
+        for key, question in self._asked.items():
+            if question.code is None or question.code == self.code.step.made_of:
+                continue
+            if not (self.looked if key is None else ("ask", key) in self.keys):
+                doing = "looking at its resume data" if key is None else f"asking for {key!r}"
+                raise AnswerOutdated(
+                    f"today's code of {self.where} ended without {doing}, which had been answered"
+                )
 
     def _ask(self, schema: Schema, type_: Any, key: str, question: object, terms: Terms) -> NoReturn:
         payload = ANYTHING.dump(question, self.where)
@@ -249,6 +278,7 @@ class Execution:
             "run_id": self.world.run_id,
             "workflow": self.world.workflow_id,
             "path": self.call.path,
+            "code": self.code.step.made_of,
             "opened_at": now,
             **fields_of(terms, schema, now, self.where, tell=self.world.tells_of_questions),
         }

@@ -33,7 +33,7 @@ def _run_resumed(run: Snapshot, event: ev.RunResumed, entry: ev.Entry) -> None:
         run.deaths = run.deaths + 1 if run.taken_up_seq == entry.seq - 1 else 1
         run.taken_up_seq = entry.seq
     run.status = "running"
-    run.held = None
+    run.held, run.crashed = None, False
     run.wake_at = None
     run.context.update(event.context)
     _traced(run, event.span)
@@ -64,6 +64,7 @@ def _run_failed(run: Snapshot, event: ev.RunFailed, entry: ev.Entry) -> None:
 def _run_held(run: Snapshot, event: ev.RunHeld, entry: ev.Entry) -> None:
     run.status = "held"
     run.held = event.reason
+    run.crashed = event.crashed
     run.wake_at = None
 
 
@@ -84,7 +85,7 @@ def _run_rewound(run: Snapshot, event: ev.RunRewound, entry: ev.Entry) -> None:
         run.input = event.run_input
     run.status = "running"
     run.fingerprint = event.fingerprint
-    run.held = None
+    run.held, run.crashed = None, False
     run.result = run.error = run.ended_at = run.wake_at = None
     run.rewinds += 1
     for path in event.forget:
@@ -156,6 +157,7 @@ def _forget(run: Snapshot, outer: Path, *, answered_only: bool = False) -> None:
     run.verdicts = keep(run.verdicts)
     run.rounds = keep(run.rounds)
     run.answers = keep(run.answers)
+    run.asked = keep(run.asked)
     if not answered_only:
         run.remembered = keep(run.remembered)
 
@@ -191,7 +193,7 @@ def _round_started(run: Snapshot, path: Path) -> None:
 
 def _forget_round(run: Snapshot, path: Path) -> None:
     if path in run.records:
-        for table in (run.records, run.verdicts, run.rounds, run.answers, run.remembered):
+        for table in (run.records, run.verdicts, run.rounds, run.answers, run.asked, run.remembered):
             _drop_below(table, path)
 
 
@@ -227,6 +229,8 @@ def _step_suspended(run: Snapshot, event: ev.StepSuspended, entry: ev.Entry) -> 
 def _step_answered(run: Snapshot, event: ev.StepAnswered, entry: ev.Entry) -> None:
     record = run.records[event.path]
     record.status = "running"
+    if record.suspension is not None:
+        run.asked.setdefault(event.path, {})[event.key] = record.suspension
     record.suspension = None
     record.resumed_at = entry.at
     record.resumed_seq = entry.seq

@@ -67,7 +67,7 @@ def suspension_to_json(suspension: ev.Suspension) -> Json:
         "path": list(suspension.path),
         "opened_at": suspension.opened_at.isoformat(),
     }
-    for name in ("key", "payload", "resume_schema", "answer_type", "event", "match"):
+    for name in ("key", "payload", "resume_schema", "answer_type", "code", "event", "match"):
         if (value := getattr(suspension, name)) is not None:
             data[name] = value
     for name in ("labels", "assigned", "workflow", "exclude_requester"):
@@ -87,7 +87,7 @@ def suspension_from_json(data: Json, **since: Any) -> ev.Suspension:
     """The suspension that `suspension_to_json` wrote: open, or with the fields *since*."""
     found = {
         name: data[name]
-        for name in ("key", "payload", "resume_schema", "answer_type", "event", "match")
+        for name in ("key", "payload", "resume_schema", "answer_type", "code", "event", "match")
         if name in data
     }
     if "on_timeout" in data:

@@ -76,6 +76,7 @@ class Suspension:
 
     `key` names one `ask` of the step and is None for `suspend`. `resume_schema` is the JSON Schema of the answer, or None
     for anything; `answer_type` the Python type it came from, as "module:name". `resume_schema` of a `suspend` is the step's.
+    `code` is the function that asked, as "name:fingerprint".
     `workflow` is that of the run. `assigned` are who may answer, all where it is empty; with `exclude_requester` not who
     started the run. `event` is set where it waits for an event of that name, which is to fit `match`. `due_at` is when next something is to be
     done about it: telling of it, a reminder, or what follows its `deadline`; `told` how many of these are done. `claimed_by` is
@@ -92,6 +93,7 @@ class Suspension:
     payload: Json = None
     resume_schema: Json = None
     answer_type: str | None = None
+    code: str | None = None
     event: str | None = None
     match: Json = None
     workflow: str = ""
@@ -179,9 +181,10 @@ class RunCanceled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHeld:
-    """Today's code cannot go on with the run safely, or it keeps killing its process; `reason` is for people."""
+    """Today's code cannot go on with the run safely, or it keeps killing its process (`crashed`); `reason` is for people."""
 
     reason: str
+    crashed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,8 @@ class Snapshot:
     verdicts: dict[Path, bool] = field(default_factory=dict)
     rounds: dict[Path, int] = field(default_factory=dict)
     answers: dict[Path, dict[str, Json]] = field(default_factory=dict)
+    # The last question of each key that was answered at a place; the key of `suspend` is None.
+    asked: dict[Path, dict[str | None, ev.Suspension]] = field(default_factory=dict)
     remembered: dict[Path, dict[str, Json]] = field(default_factory=dict)
     inputs: dict[Path, Json] = field(default_factory=dict)
     resumes: dict[Path, Json] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Snapshot:
     trace: ev.SpanRef | None = None
     rewinds: int = 0
     held: str | None = None
+    crashed: bool = False
     requester: str | None = None
     deaths: int = 0
     taken_up_seq: int = 0

@@ -65,6 +65,13 @@ def fingerprint(fn: Callable[..., Any]) -> str:
     return sha256(repr((_code(code), cells, defaults)).encode()).hexdigest()[:12]
 
 
+def made_of(fn: Callable[..., Any]) -> str:
+    """What a step consists of, as "name:fingerprint"; a part that nothing tells (a lambda's name) is empty."""
+    name = getattr(fn, "__name__", "")
+    code = fingerprint(fn) if isinstance(getattr(fn, "__code__", None), CodeType) else ""
+    return f"{name if name != '<lambda>' else ''}:{code}"
+
+
 def _defaults(fn: Callable[..., Any]) -> list[object]:
     named = getattr(fn, "__kwdefaults__", None) or {}
     return [*(getattr(fn, "__defaults__", None) or ()), *named.items()]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .code import Functions
+from .graph import WaitForEvent
 from .retry import Retry, retry_of
 from .step import Step
 
@@ -68,6 +69,24 @@ class Members:
         for id_ in ids:
             found = found.members.get(id_) if isinstance(found, Members) else None
         return found if isinstance(found, Members) else None
+
+    def brings(self, ids: tuple[str, ...], event: str) -> list[Schema]:
+        """What *event* brings to the wait at *ids*: nothing where today's code has no such wait.
+
+        A wait that was given no id is found by the name of its event, never by its position; where several of that name
+        expect different things these are all of them.
+        """
+        owner = self.nested(ids[:-1])
+        if owner is None:
+            return []
+        unnamed = "@" in ids[-1]
+        found: list[Schema] = []
+        for place in owner.graph.places.values():
+            if isinstance(place, WaitForEvent) and place.event == event and (unnamed or place.id == ids[-1]):
+                schema = owner.events[place.id]
+                if schema not in found:
+                    found.append(schema)
+        return found
 
     def validates(self, ids: tuple[str, ...]) -> bool:
         """Whether inputs of the workflow at *ids* are validated: the innermost setting on the way counts, else yes."""

@@ -6,9 +6,11 @@ import copy
 import inspect
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin, get_type_hints, overload
 
 from ..errors import DefinitionError
+from .code import made_of
 from .retry import Retry
 from .schema import ANYTHING, Schema
 from .values import Json
@@ -70,6 +72,11 @@ class Step(Generic[In, Out]):
         self.shape = "".join(kind[0] for _, kind in self.arguments)
         self.__doc__ = self.description
         self.__wrapped__ = fn
+
+    @cached_property
+    def made_of(self) -> str:
+        """The function, as "name:fingerprint": what a question says of who asked it."""
+        return made_of(self.fn)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function itself, as in a unit test."""
