@@ -48,13 +48,15 @@ class UserCode:
             raise RunHeld(self._world.run_id, f"today's code has no step at {show(ids(path))}")
         return code
 
-    def event_schema(self, path: Path) -> tuple[Json, str | None]:
-        """What the event that is waited for at *path* brings: its JSON Schema, None for anything, and the name of its type."""
-        places = ids(path)
-        owner = self._workflow.nested(places[:-1])
-        schema = owner.events.get(places[-1]) if owner is not None else None
-        if schema is None:
-            raise RunHeld(self._world.run_id, f"today's code waits for no event at {show(places)}")
+    def event_schema(self, path: Path, event: str) -> tuple[Json, str | None]:
+        """What *event*, which is waited for at *path*, brings: its JSON Schema, None for anything, and the name of its type."""
+        found = self._workflow.brings(ids(path), event)
+        if len(found) != 1:
+            raise RunHeld(
+                self._world.run_id,
+                f"today's code has {len(found) or 'no'} waits for the event {event!r} that could be that at {show(ids(path))}",
+            )
+        [schema] = found
         return (None, None) if schema.anything else (schema.describe(), type_name(schema.type))
 
     async def attempt(self, call: Call, code: Code) -> Outcome:

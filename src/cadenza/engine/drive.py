@@ -154,9 +154,12 @@ class Drive:
         except Dropped:
             pass
         except RunHeld as held:
-            self.error = held
-            await self._hold(held.reason)
-            raise
+            if self.canceled:  # what is to stop needs no code
+                await self._leave(ev.RunCanceled())
+            else:
+                self.error = held
+                await self._leave(ev.RunHeld(reason=held.reason))
+                raise
         except BaseException as error:
             self.error = error
             if self._resting is not None:
@@ -169,18 +172,18 @@ class Drive:
             # Drive, journal and interpreter hold one another: without this each run would wait for the cycle collector.
             del self._interpreter, self.journal, self._code
 
-    async def hold(self, reason: str) -> None:
+    async def hold(self, event: ev.RunHeld) -> None:
         """Instead of going on: write that the run is held, and give the lease back."""
-        self.error = RunHeld(self.run_id, reason)
+        self.error = RunHeld(self.run_id, event.reason)
         try:
-            await self._hold(reason)
+            await self._leave(event)
         finally:
             self.finished.set_result(None)
 
-    async def _hold(self, reason: str) -> None:
+    async def _leave(self, event: ev.RunHeld | ev.RunCanceled) -> None:
         if self._released or self._dead:
             return
-        self.journal.note(ev.RunHeld(reason=reason))
+        self.journal.note(event)
         receipt = await self.journal.commit_by(self._write_last)
         if not receipt.released:
             await self._store.release(self.run_id, self._epoch)
@@ -339,7 +342,7 @@ class Drive:
 
     def question(self, node: WaitForEvent, path: Path, match: Json) -> ev.Suspension:
         """A new suspension that waits for the event of *node*."""
-        schema, type_name = self._code.event_schema(path)
+        schema, type_name = self._code.event_schema(path, node.event)
         now = self.now()
         deadline = None if node.timeout is None else now + timedelta(seconds=node.timeout)
         return ev.Suspension(

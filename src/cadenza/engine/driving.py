@@ -21,7 +21,7 @@ from ..history import event as ev
 from ..history.record import ENDED
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
-from ..model.path import ROOT, show, within
+from ..model.path import ROOT
 from ..model.workflow import Durability, Workflow
 from ..store.base import Lease, Receipt, RunRow, Store, Stored
 from ..tracing.leg import Leg, Telemetry, kind_of
@@ -30,6 +30,7 @@ from . import owner
 from .alarm import Alarm
 from .drive import Drive
 from .feed import Feed
+from .fit import why_held
 from .hooks import Hooks, Notice
 from .keeper import Keeper
 from .lease import UNASKED, Errand, new_claim
@@ -38,8 +39,6 @@ _log = logging.getLogger("cadenza")
 
 # How long, in seconds, a waiter waits for news of a run that another process drives before it looks again.
 _PATIENCE = 1.0
-# A run that kills its drivers so often, without getting any further, is held.
-_DEATHS = 5
 
 
 class Driving:
@@ -231,7 +230,8 @@ class Driving:
     ) -> Drive | None:
         """Go on with a run whose lease was taken; None, and it is given back, where there is nothing to do.
 
-        A run that keeps killing its drivers is held, unless the errand is patient with it.
+        Raises `RunHeld`, and the run is held, where today's code does not fit it, or where it keeps killing its drivers and
+        the errand is not patient with it. A run that is to be canceled needs no code.
         """
         try:
             stored = await self.load(run_id)
@@ -240,16 +240,20 @@ class Driving:
                 await self.store.release(run_id, receipt.epoch)
                 return None
             graph = await self.graph(workflow, snapshot) if snapshot.fingerprint else workflow.graph
+            held = None if receipt.cancel_requested else why_held(workflow, graph, snapshot, patient=errand.patient)
         except BaseException:
             await self.store.release(run_id, receipt.epoch)
             raise
+        if held is not None and held.reason == snapshot.held:  # it is written already
+            await self.store.release(run_id, receipt.epoch)
+            raise RunHeld(run_id, held.reason)
         drive = self.drive(workflow, graph, stored.run, snapshot, errand.secrets, errand.asked)
         drive.holds(receipt)
         drive.signals = stored.run.signals
         drive.give(stored.suspensions)
-        if _deaths(snapshot) >= _DEATHS and not errand.patient:
-            await drive.hold(_deadly(snapshot))
-            return None
+        if held is not None:
+            await drive.hold(held)
+            raise RunHeld(run_id, held.reason)
         if snapshot.seq:
             span = drive.leg.begin(errand.leg or kind_of(snapshot))
             drive.journal.note(ev.RunResumed(context=errand.context, span=span))
@@ -346,18 +350,3 @@ class Driving:
         if graph is None:
             raise RunHeld("?", f"its graph {snapshot.fingerprint} is not in the store")
         return graph
-
-
-def _deaths(run: Snapshot) -> int:
-    """How many drivers of a run that nobody drives have died in a row without a new entry."""
-    if run.status != "running":
-        return 0
-    return 1 + (run.deaths if run.taken_up_seq == run.seq else 0)
-
-
-def _deadly(run: Snapshot) -> str:
-    """Why a run is held that kills its drivers: where it does."""
-    running = [path for path, record in run.records.items() if record.status == "running"]
-    places = [p for p in running if not any(q != p and within(q, p) for q in running)]
-    at = ", ".join(show(path) for path in places) or "its start"
-    return f"crashes its process at {at} ({_deaths(run)} times in a row)"

@@ -28,6 +28,7 @@ from ..tracing.options import NOTHING_ASKED, Asked
 from .base import Starting, StreamEvent
 from .checking import check_travel, refuse_no_object, split_context
 from .feed import observe
+from .fit import why_held
 from .lease import Errand
 from .settling import Settling
 
@@ -165,15 +166,17 @@ class LocalEngine(Settling):
         stored = await self.load(run_id)
         snapshot = fold(stored.entries)
         lease = stored.run.lease
+        graph = await self.graph(workflow, snapshot)
+        held = why_held(workflow, graph, snapshot)
         return explain(
             run_id,
             workflow.id,
             snapshot,
             stored.suspensions,
-            await self.graph(workflow, snapshot),
+            graph,
             now=self._clock.now(),
             driver=lease.owner if lease is not None and not self.is_over(lease) else None,
-            obstacle=snapshot.held,
+            obstacle=held.reason if held is not None else None,
         )
 
     def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:

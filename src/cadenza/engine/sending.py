@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from ..errors import InvalidData, ResumeError, RunNotFound, RunNotSuspended
+from ..errors import InvalidData, ResumeError, RunHeld, RunNotFound, RunNotSuspended
 from ..history.event import Suspension
 from ..history.resume import ResumeRequest
 from ..model.values import Json, plain
@@ -19,6 +21,8 @@ from .answers import checked
 from .base import Resuming
 from .events import waiting_for
 from .local import LocalEngine
+
+_log = logging.getLogger("cadenza")
 
 _KEPT = timedelta(hours=24)
 
@@ -61,7 +65,9 @@ async def _who_waits(
         run = await engine.store.row(row.run_id)
         if run is not None and run.engine == engine.name and run.workflow in workflows:
             workflow = workflows[run.workflow]
-            checked(workflow, row, event.data)
+            # What is held is told when it is answered: it must not keep the event from the others.
+            with suppress(RunHeld):
+                checked(workflow, row, event.data)
             told.append((workflow, row))
     return told
 
@@ -80,6 +86,11 @@ async def _tell(
         await engine.answer(workflow, row.run_id, resuming)
     except (ResumeError, RunNotSuspended, RunNotFound):
         return None  # somebody else, its deadline or its end was faster: this wait is over
+    except RunHeld as held:
+        if event.run_id is not None:
+            raise
+        _log.warning("the event %r does not reach a run: %s", event.name, held)
+        return None
     return row.run_id
 
 

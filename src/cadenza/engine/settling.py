@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from ..errors import RunNotFound, SuspensionNotFound
+from ..errors import RunHeld, RunNotFound, SuspensionNotFound
 from ..history import event as ev
 from ..history.closing import closing
 from ..history.event import Suspension
@@ -27,6 +27,7 @@ from .base import Resuming
 from .checking import split_context
 from .drive import Drive
 from .driving import Driving
+from .fit import why_held
 from .lease import Errand, new_claim
 
 
@@ -46,6 +47,8 @@ class Settling(Driving):
             for target in targets:
                 check_actor(target, resuming.actor, snapshot)
             refuse_losers(targets, stored.suspensions, snapshot, graph)
+            if (held := why_held(workflow, graph, snapshot)) is not None:
+                raise RunHeld(run_id, held.reason)
             replies = [
                 Reply(suspension_id=row.id, data=checked(workflow, row, resuming.data)) for row in targets
             ]
@@ -120,10 +123,13 @@ class Settling(Driving):
                 state=state,
                 **{"actor": None, **how},
             )
+            held = why_held(workflow, graph, snapshot)
+            if held is not None and state == "canceled":
+                raise RunHeld(row.run_id, held.reason)
             # Nobody asks where a deadline has passed.
             asked = NOTHING_ASKED if state == "canceled" else None
             drive = self.drive(workflow, graph, stored.run, snapshot, {}, asked)
-            outcome = await self._close(drive, stored, graph, [target], answering)
+            outcome = await self._close(drive, stored, graph, [target], answering, held=held is not None)
             if isinstance(outcome, Accepted):
                 await self._after(workflow, drive, outcome, {}, wait=False)
             elif isinstance(outcome, Missed) and answering.due is None:
@@ -137,8 +143,13 @@ class Settling(Driving):
         graph: Graph,
         targets: Sequence[Suspension],
         answering: Answering,
+        *,
+        held: bool = False,
     ) -> AnswerOutcome:
-        """Close *targets* as *answering* says, and rivals with them; take the run up in the same transaction where it is free."""
+        """Close *targets* as *answering* says, and rivals with them.
+
+        The run is taken up in the same transaction where it is free, and not *held*: time passes for a held one too.
+        """
         losing = {
             row.id: row for target in targets for row in rivals_of(target.path, stored.suspensions, graph)
         }
@@ -152,7 +163,7 @@ class Settling(Driving):
                 expect=(stored.run.seq, stored.run.signals),
             )
         run = stored.run
-        if run.lease is None or self.is_over(run.lease):
+        if not held and (run.lease is None or self.is_over(run.lease)):
             leg = drive.leg.begin("timer" if answering.state == "expired" else "resume")
             drive.journal.note(ev.RunResumed(span=leg))
             for target, reply in zip(targets, answering.replies, strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..errors import RunHeld
+from ..errors import RunHeld, RunNotFound
 from ..history.due import due_after, stage_of
 from ..history.event import Suspension
 from ..model.workflow import Workflow
@@ -20,6 +20,7 @@ from ..store.base import Claimed, Wanted
 from . import owner
 from .hooks import HookKind, Notice
 from .lease import LEASE
+from .listing import runs_with
 from .local import LocalEngine
 
 _log = logging.getLogger("cadenza")
@@ -44,6 +45,9 @@ class Worker:
         self._workflows = workflows
         self._nudge = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        # Workflows whose held runs were found, and those that are still to be looked at.
+        self._known: set[str] = set()
+        self._held: list[tuple[str, str]] = []
 
     def start(self) -> None:
         """Look from now on."""
@@ -82,7 +86,28 @@ class Worker:
         for one in claimed:
             await self._take_over(one)
         due = await self._engine.store.due(self._engine.clock.now(), _DUE_AT_ONCE)
-        return len(claimed) + sum(await asyncio.gather(*[self._pass(row) for row in due]))
+        tried = await self._try_held()
+        return len(claimed) + tried + sum(await asyncio.gather(*[self._pass(row) for row in due]))
+
+    async def _try_held(self) -> int:
+        """Go on with held runs that today's code fits again; how many were tried.
+
+        Each is tried once: the code of a process does not change.
+        """
+        workflows = self._workflows()
+        if new := workflows.keys() - self._known:
+            self._known |= new
+            async for row in runs_with(self._engine.store, ["held"]):
+                if row.workflow in new and row.engine == self._engine.name:
+                    self._held.append((row.id, row.workflow))
+        room = max(0, min(_AT_ONCE - self._engine.under_way, _DUE_AT_ONCE))
+        tried, self._held = self._held[:room], self._held[room:]
+        for run_id, workflow in tried:
+            try:
+                await self._engine.take_up(workflows[workflow], run_id)
+            except (RunHeld, RunNotFound) as held:
+                _log.info("%s", held)
+        return len(tried)
 
     async def _claim(self) -> list[Claimed]:
         room = _AT_ONCE - self._engine.under_way
@@ -119,8 +144,11 @@ class Worker:
             return 0
         stage, number = stage_of(row)
         if stage == "deadline" and row.on_timeout is not None:
-            if not await engine.expire(workflow, row):
-                return 0
+            try:
+                if not await engine.expire(workflow, row):
+                    return 0
+            except RunHeld as held:  # the row is closed all the same: its answer is there when the run goes on
+                _log.warning("%s", held)
             await self._tell("expired", row, workflow.id)
             return 1
         # For a while nobody else does it. Should this process die meanwhile, it is done again then: told twice at worst.

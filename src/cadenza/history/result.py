@@ -100,9 +100,10 @@ class Canceled(_Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished(_Result):
-    """The run is not over and waits for nobody: it was not started, runs, or sleeps."""
+    """The run is not over and waits for nobody: it was not started, runs, sleeps, or is held for `reason`."""
 
     status: Literal["pending", "running", "waiting", "held"]
+    reason: str | None = None
 
 
 WorkflowResult: TypeAlias = Success[Out] | Failed | SuspendedRun | Canceled | Unfinished
@@ -157,7 +158,7 @@ def result_of(
                 **common, suspended=[list(path) for path in paths], suspend_payload=first, suspensions=waiting
             )
         case "pending" | "running" | "waiting" | "held" as status:
-            return Unfinished(**common, status=status)
+            return Unfinished(**common, status=status, reason=snapshot.held)
 
 
 def _copied(row: Suspension) -> Suspension:
