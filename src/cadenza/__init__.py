@@ -2,6 +2,7 @@
 
 from .app import BoundWorkflow, Cadenza
 from .clock import Clock, SystemClock
+from .engine.deploy import DeployIssue, DeployReport
 from .engine.hooks import Notice
 from .errors import CadenzaError, NonRetryableError
 from .execution.context import StepContext
@@ -41,6 +42,8 @@ __all__ = [
     "Canceled",
     "Clock",
     "Closing",
+    "DeployIssue",
+    "DeployReport",
     "Explanation",
     "Failed",
     "Failure",

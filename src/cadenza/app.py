@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock, WatchingClock, default_clock
+from .engine.deploy import DeployReport, check_deploy
 from .engine.hooks import KINDS, Hook, HookKind
 from .engine.local import LocalEngine
 from .engine.sending import Event, send
@@ -169,6 +170,13 @@ class Cadenza:
             offset=offset,
         )
         return await self.store.find(query)
+
+    async def check_deploy(self) -> DeployReport:
+        """Which of the stored runs that have not ended go on with the code that is loaded here, and which do not and why.
+
+        Nothing is changed: for a check before a deploy, against the store that it will meet.
+        """
+        return await check_deploy(self.engine, self._workflows)
 
     async def delete_run(self, run_id: str) -> None:
         """Remove a run with its journal and suspensions.

@@ -147,7 +147,9 @@ class Worker:
             try:
                 if not await engine.expire(workflow, row):
                     return 0
-            except RunHeld as held:  # the row is closed all the same: its answer is there when the run goes on
+            except (
+                RunHeld
+            ) as held:  # the row is closed all the same: its answer is there when the run goes on
                 _log.warning("%s", held)
             await self._tell("expired", row, workflow.id)
             return 1
