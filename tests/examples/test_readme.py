@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 Block = tuple[str, str]  # language, text
 
@@ -54,7 +56,7 @@ def test_the_example_of_the_readme_prints_what_its_comments_say(tmp_path: Path) 
 
 
 def test_the_links_of_the_pages_lead_somewhere() -> None:
-    pages = ["README.md", "docs/tutorial.md", "docs/how-to/suspend-and-resume.md", "docs/how-to/tracing.md"]
+    pages = ["README.md", *(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))]
     links = [
         (ROOT / page).parent / link
         for page in pages
@@ -81,9 +83,10 @@ def test_the_tutorial_does_what_it_shows(tmp_path: Path) -> None:
             assert run(tmp_path, *command.split()) == expected
 
 
-def test_the_snippets_of_suspend_and_resume_print_what_their_comments_say(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["suspend-and-resume", "deploys"])
+def test_the_snippets_of_a_how_to_print_what_their_comments_say(page: str, tmp_path: Path) -> None:
     """Together they are one program, with `await` at its top level, as in `python -m asyncio`."""
-    source = "\n".join(python("docs/how-to/suspend-and-resume.md"))
+    source = "\n".join(python(f"docs/how-to/{page}.md"))
     (tmp_path / "snippets.py").write_text(source)
     (tmp_path / "prompt.py").write_text(PROMPT)
     assert run(tmp_path, "prompt.py").splitlines() == promised(source)
