@@ -27,7 +27,7 @@ from ..tracing.leg import Leg
 from .code import UserCode
 from .events import take_kept_event
 from .lease import new_claim
-from .waits import Waits
+from .waits import Waits, set_future
 from .writes import Writes
 
 
@@ -80,7 +80,7 @@ class Drive:
         self.tells_of_questions = tells_of_questions
         self._waits = Waits(self.loop, clock)
         self._released = False
-        self._dead = False
+        self._dead = False  # in a play of the death of the process
         self._gate = asyncio.Lock()
         self._resting: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
@@ -131,10 +131,6 @@ class Drive:
             self._begun = self._begun or self.loop.create_future()
             await asyncio.shield(self._begun)
 
-    def _tell_begun(self) -> None:
-        if self._begun is not None and not self._begun.done():
-            self._begun.set_result(None)
-
     def first_write(self, claim: Claim) -> Write:
         """What is noted so far, as a write that takes the lease."""
         self._writes.claim = claim
@@ -168,8 +164,8 @@ class Drive:
             raise
         finally:
             self.finished.set_result(None)
-            self._tell_begun()
-            # Drive, journal and interpreter hold one another: without this each run would wait for the cycle collector.
+            set_future(self._begun)
+            # They hold one another: without this each run would wait for the cycle collector.
             del self._interpreter, self.journal, self._code
 
     async def hold(self, event: ev.RunHeld) -> None:
@@ -268,7 +264,7 @@ class Drive:
     def _take_in(self, receipt: Receipt, batch: Batch) -> None:
         self._epoch = receipt.epoch
         self.signals = receipt.signals
-        self._tell_begun()
+        set_future(self._begun)
         if receipt.cancel_requested and not self.signal.aborted:
             self.stop()
         self._publish(self.run_id, batch.entries)

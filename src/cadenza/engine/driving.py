@@ -240,7 +240,11 @@ class Driving:
                 await self.store.release(run_id, receipt.epoch)
                 return None
             graph = await self.graph(workflow, snapshot) if snapshot.fingerprint else workflow.graph
-            held = None if receipt.cancel_requested else why_held(workflow, graph, snapshot, patient=errand.patient)
+            held = (
+                None
+                if receipt.cancel_requested
+                else why_held(workflow, graph, snapshot, patient=errand.patient)
+            )
         except BaseException:
             await self.store.release(run_id, receipt.epoch)
             raise

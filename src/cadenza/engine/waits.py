@@ -48,7 +48,7 @@ class Waits:
         """Let those go on who have what they waited for; with *everybody* all of them."""
         if everybody:
             for _, sleeping in self._sleepers.values():
-                _set(sleeping)
+                set_future(sleeping)
         for id_, (_, parked) in self._parked.items():
             if not parked.done() and (everybody or id_ in self._answers):
                 parked.set_result(self._answers.get(id_))
@@ -57,7 +57,7 @@ class Waits:
         """Let what waits or sleeps at and below *path* go on at once, without what it waits for."""
         for place, (_, sleeping) in self._sleepers.items():
             if within(place, path):
-                _set(sleeping)
+                set_future(sleeping)
         for place, parked in self._parked.values():
             if within(place, path) and not parked.done():
                 parked.set_result(None)
@@ -78,7 +78,7 @@ class Waits:
         """Return at *when*, or when it is woken before."""
         woken: asyncio.Future[None] = self._loop.create_future()
         sleeping = self._loop.create_task(self._clock.sleep_until(when))
-        sleeping.add_done_callback(lambda _: _set(woken))
+        sleeping.add_done_callback(lambda _: set_future(woken))
         self._sleepers[path] = (when, woken)
         try:
             if first is not None:
@@ -89,6 +89,7 @@ class Waits:
             sleeping.cancel()
 
 
-def _set(future: asyncio.Future[None]) -> None:
-    if not future.done():
+def set_future(future: asyncio.Future[None] | None) -> None:
+    """Let *future* be done, if there is one and it is not."""
+    if future is not None and not future.done():
         future.set_result(None)

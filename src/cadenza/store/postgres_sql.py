@@ -99,7 +99,8 @@ FREE = "(lease_owner is null or lease_until <= %(now)s or epoch = %(dead)s)"
 # Take the lease.
 CLAIM = (
     "update cadenza_runs set lease_owner = %(owner)s, lease_until = %(until)s, epoch = epoch + 1 "
-    f"where id = %(run)s and {FREE} returning epoch, signals, cancel_requested"
+    f"where id = %(run)s and {FREE} and status not in ('success', 'failed', 'canceled') "
+    "returning epoch, signals, cancel_requested"
 )
 # Take the leases of runs that need a driver: led by nobody who lives, left under way, unheard, or due. Each of the five
 # is an index of its own. What somebody else is taking at this moment is skipped.

@@ -37,6 +37,8 @@ _TAKE_AND_GIVE_BACK = (
     ", lease_until = case when signals = %(signals)s then null else %(until)s::bigint end"
     ", heard = case when signals = %(signals)s then signals else heard end, epoch = r.epoch + 1"
 )
+# The run begins and ends with one write: what has come with its claim is of no use any more.
+_TAKE_AND_END = ", lease_owner = null, lease_until = null, heard = signals, epoch = r.epoch + 1"
 _MOVED = "returning r.epoch, signals, cancel_requested, lease_owner is null as released"
 _ENTRY = "added as (insert into cadenza_entries (run, seq, payload) select %(run)s, %(seq)s, %(payload)s from moved)"
 _ENTRIES = (
@@ -155,7 +157,9 @@ class PreparedWrite:
         head = _HEAD if write.head is not None else ""
         if write.claim is None:
             return head + (_GIVE_BACK if write.release else "")
-        return head + (_TAKE_AND_GIVE_BACK if write.release else _TAKE)
+        if not write.release:
+            return head + _TAKE
+        return head + (_TAKE_AND_END if write.heed else _TAKE_AND_GIVE_BACK)
 
     def tells(self) -> str | None:
         """When other processes are told of the write; None: never."""

@@ -7,7 +7,20 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ...store.base import Lease, Receipt
-from .given import AT, LEASE, MakeStore, claim, new_run, opened, question, refused, reply_to, whole, write
+from .given import (
+    AT,
+    HEAD,
+    LEASE,
+    MakeStore,
+    claim,
+    new_run,
+    opened,
+    question,
+    refused,
+    reply_to,
+    whole,
+    write,
+)
 
 
 async def exercise_a_lease_is_given_where_it_is_free_or_over(make_store: MakeStore) -> None:
@@ -69,3 +82,25 @@ async def exercise_a_write_that_heeds_signals_is_not_made_beside_new_ones(make_s
         made = await store.append(replace(last, signals=1))
         assert made == Receipt(epoch=1, signals=1, cancel_requested=False, released=True)
         assert await store.append(replace(last, signals=1)) == made
+
+
+async def exercise_a_run_that_has_ended_has_no_lease_to_take(make_store: MakeStore) -> None:
+    ended = replace(HEAD, status="success")
+    async with opened(
+        make_store, first=write(claim=claim("one"), head=ended, release=True, heed=True)
+    ) as store:
+        before = await whole(store)
+        assert before.run.lease is None
+        assert await store.claim("r", claim("two")) is None
+        assert await whole(store) == before
+
+
+async def exercise_a_run_that_begins_and_ends_with_one_write_keeps_no_lease(make_store: MakeStore) -> None:
+    async with opened(make_store) as store:
+        await store.create(new_run())
+        await store.request_cancel("r", AT)
+        ended = replace(HEAD, status="success")
+        receipt = await store.append(write(claim=claim("one"), head=ended, release=True, heed=True))
+        assert (receipt.made, receipt.released, receipt.cancel_requested) == (True, True, True)
+        row = (await whole(store)).run
+        assert (row.lease, row.status, row.signals, row.heard) == (None, "success", 1, 1)
