@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from random import Random
 
 import pytest
+
+from cadenza.testing.postgres import PostgresServer
 
 from .storm import weather
 
@@ -31,6 +34,31 @@ def test_a_storm_over_a_sqlite_file_loses_nothing_and_does_nothing_twice(
     assert verdict.kills > SECONDS / 3
     assert verdict.accepted > 3 * SECONDS
     assert verdict.refused["already_answered"] > SECONDS
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 150)
+def test_a_storm_over_postgres_that_is_itself_restarted_loses_nothing_and_does_nothing_twice(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CADENZA_SIDE_FILE", "")
+    restarts: list[str] = []
+
+    def restart(random: Random) -> None:
+        how = random.choice(["kill", "stop"])
+        (server.kill if how == "kill" else server.stop)()
+        server.start()
+        restarts.append(how)
+
+    with PostgresServer() as server:
+        verdict = weather(server.url, tmp_path / "side", SECONDS, SEED, beside=restart)
+    with capfd.disabled():
+        print(f"\nstorm over Postgres, which was restarted {len(restarts)} times: {verdict}")
+    assert verdict.faults == []
+    assert verdict.double_effects == 0
+    assert verdict.kills > SECONDS / 4
+    assert len(restarts) >= 2
+    assert verdict.accepted > SECONDS
 
 
 @pytest.mark.slow
