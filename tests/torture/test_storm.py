@@ -65,7 +65,7 @@ def test_a_storm_over_postgres_that_is_itself_restarted_loses_nothing_and_does_n
 @pytest.mark.timeout(150)
 def test_a_storm_finds_a_planted_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CADENZA_SIDE_FILE", "")
-    monkeypatch.setenv("CADENZA_PLANT", "ada")
+    monkeypatch.setenv("CADENZA_PLANT", "1")
     verdict = weather(f"sqlite:///{tmp_path / 'runs.db'}", tmp_path / "side", 12, SEED)
     assert verdict.double_effects > 0
     assert any("enter ('load',) again after its end was kept" in fault for fault in verdict.faults)

@@ -115,8 +115,10 @@ class Drive:
 
     @property
     def busy(self) -> bool:
-        """Whether user code runs or something is being written."""
-        return not self.finished.done() and (self._code.running > 0 or self.journal.writing)
+        """Whether it goes on without anybody: all that it may wait for is the end of a short pause."""
+        if self.finished.done() or self.pause is None:
+            return not self.finished.done()
+        return self._code.running > 0 or self.journal.writing
 
     @property
     def pause(self) -> datetime | None:

@@ -264,7 +264,9 @@ class Driving:
         self.spawn(drive)
         return drive
 
-    async def go_on(self, workflow: Workflow[Any, Any], run_id: str, errand: Errand) -> Drive | None:
+    async def go_on(
+        self, workflow: Workflow[Any, Any], run_id: str, errand: Errand = UNASKED
+    ) -> Drive | None:
         """Something was put in for a run: let whoever drives it see that, or drive it; the drive where it is a new one."""
         while (drive := self._drives.get(run_id)) is not None:
             if await drive.poke():
