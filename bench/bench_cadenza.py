@@ -25,6 +25,7 @@ SUSPENDED = harness.STORES / "cadenza_w4.db"
 NOTES = {
     "memory": "store in memory",
     "sqlite": "SQLite WAL synchronous=FULL, group commit in a writer thread, every step",
+    "postgres": "PostgreSQL, one statement per commit, synchronous_commit=on, every step",
 }
 
 
@@ -196,40 +197,48 @@ async def measure(app: Cadenza, database: Path | None) -> list[harness.Rep]:
             return await memory(app)
 
 
-def open_app(database: Path | None) -> Cadenza:
+def open_app(store: str | None) -> Cadenza:
     # The worker looks for work that other processes left; here there is none.
-    return Cadenza(store=f"sqlite:///{database}" if database else None, workflows=[APPROVAL], worker=False)
+    return Cadenza(store=store, workflows=[APPROVAL], worker=False)
 
 
-async def prepare() -> None:
+async def prepare(store: str) -> None:
     """Fill the store that W4 takes copies of."""
-    harness.STORES.mkdir(exist_ok=True)
-    harness.remove(SUSPENDED)
-    async with open_app(SUSPENDED) as app:
+    async with open_app(store) as app:
         for first in range(0, harness.SUSPENDED_RUNS, 500):
             await asyncio.gather(*(suspend_one(app, f"run-{i}") for i in range(first, first + 500)))
-    print(json.dumps({"prepared": harness.SUSPENDED_RUNS, "bytes": harness.size(SUSPENDED)}))
 
 
-async def main() -> None:
-    if args.prepare:
-        await prepare()
-        return
-    if args.workload == "W7" and args.variant == "import":
-        harness.emit(args, version("cadenza"), imported())
-        return
-    database = harness.new_file() if args.store == "sqlite" else None
-    if database and args.workload == "W4":
-        shutil.copy(SUSPENDED, database)
+async def run(store: str | None, database: Path | None = None) -> None:
     began = time.perf_counter()
-    async with open_app(database) as app:
+    async with open_app(store) as app:
         open_ms = (time.perf_counter() - began) * 1e3
         reps = await measure(app, database)
-    if database:
-        harness.remove(database)
     if args.workload == "W4":
         reps = [{**rep, "open_ms": open_ms} for rep in reps]
     harness.emit(args, version("cadenza"), reps, NOTES[args.store])
 
 
-asyncio.run(main())
+def main() -> None:
+    match args.store:
+        case "postgres":
+            work = prepare if args.prepare else run
+            harness.on_database(args, "cadenza_w4", lambda url: asyncio.run(work(url)))
+        case "sqlite" if args.prepare:
+            harness.STORES.mkdir(exist_ok=True)
+            harness.remove(SUSPENDED)
+            asyncio.run(prepare(f"sqlite:///{SUSPENDED}"))
+            print(json.dumps({"prepared": harness.SUSPENDED_RUNS, "bytes": harness.size(SUSPENDED)}))
+        case "sqlite":
+            database = harness.new_file()
+            if args.workload == "W4":
+                shutil.copy(SUSPENDED, database)
+            asyncio.run(run(f"sqlite:///{database}", database))
+            harness.remove(database)
+        case _ if args.workload == "W7" and args.variant == "import":
+            harness.emit(args, version("cadenza"), imported())
+        case _:
+            asyncio.run(run(None))
+
+
+main()

@@ -6,7 +6,8 @@ engine, it is what an engine cannot be faster than.
 
 Variants, joined by "+": `full` or `normal` (SQLite's synchronous); `group` (a writer thread that commits for all
 who wait; always so with `--conc` above 1, except `inline`), else each step commits on the loop's thread; `boundary`
-(commit at a suspension and at the end only).
+(commit at a suspension and at the end only). On Postgres: one prepared statement a commit, on one connection where one run is in
+flight.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import harness
 import orjson
+import psycopg
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
@@ -167,6 +170,59 @@ class SQLite:
         harness.remove(self.file)
 
 
+class Postgres:
+    """One statement a commit, prepared by the driver."""
+
+    note = "PostgreSQL, psycopg, one prepared statement per commit, synchronous_commit=on"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.idle: list[psycopg.AsyncConnection[Any]] = []
+        self.room = asyncio.Semaphore(10)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        async with self.room:
+            found = (
+                self.idle.pop()
+                if self.idle
+                else await psycopg.AsyncConnection.connect(self.url, autocommit=True, prepare_threshold=0)
+            )
+            yield found
+            self.idle.append(found)
+
+    async def open(self) -> None:
+        async with self.connection() as connection:
+            for table in PG_TABLES:
+                await connection.execute(table)
+
+    async def save(self, run: str, rows: Sequence[Row], status: str, head: int, data: bytes | None) -> None:
+        seqs, outputs = [seq for seq, _ in rows], [output for _, output in rows]
+        values = (run, seqs, outputs, run, status, head, data)
+        async with self.connection() as connection:
+            await connection.execute(PG_SAVE, values, binary=True)
+
+    async def load(self, run: str) -> tuple[tuple[str, int, bytes], list[bytes]]:
+        async with self.connection() as connection:
+            rows = await (await connection.execute(PG_LOAD, (run,), binary=True)).fetchall()
+        return rows[0][:3], [row[3] for row in rows]
+
+    async def close(self) -> None:
+        for connection in self.idle:
+            await connection.close()
+
+
+PG_TABLES = (
+    "create table if not exists runs(id text primary key, status text, head bigint, data bytea)",
+    "create table if not exists journal(run text, seq bigint, data bytea, primary key (run, seq))",
+)
+PG_SAVE = """with added as (insert into journal select %s, * from unnest(%s::bigint[], %s::bytea[]))
+insert into runs values (%s, %s, %s, %s)
+on conflict (id) do update set status = excluded.status, head = excluded.head, data = excluded.data"""
+PG_LOAD = """select status, head, r.data, j.data from runs r left join journal j on j.run = r.id
+where r.id = %s order by j.seq"""
+
+
 # ------------------------------------------------------------------ the work
 
 run_ids = (f"r{i}" for i in itertools.count(1))
@@ -242,9 +298,11 @@ async def answers(store: Store) -> None:
 
 
 async def prepare(store: Store) -> None:
+    for first in range(0, harness.SUSPENDED_RUNS, 500):
+        await asyncio.gather(*(start(store, f"run-{i}") for i in range(first, first + 500)))
+    if isinstance(store, Postgres):
+        return
     assert isinstance(store, SQLite)
-    for i in range(harness.SUSPENDED_RUNS):
-        await start(store, f"run-{i}")
     store.connection.execute("pragma wal_checkpoint(truncate)")
     harness.STORES.mkdir(exist_ok=True)
     shutil.copy(store.file, SUSPENDED)
@@ -292,11 +350,7 @@ async def memory(store: Store) -> None:
     harness.emit(args, "-", [await harness.growth(args, lambda run: start(store, run))], store.note)
 
 
-async def main() -> None:
-    began = time.perf_counter()
-    old = args.workload == "W4" and not args.prepare
-    store: Store = Memory() if args.store == "memory" else SQLite(SUSPENDED if old else None)
-    open_ms = (time.perf_counter() - began) * 1e3
+async def measure(store: Store, open_ms: float) -> None:
     try:
         match args.workload:
             case "W1" | "W2":
@@ -317,4 +371,21 @@ async def main() -> None:
         await store.close()
 
 
-asyncio.run(main())
+async def on_postgres(url: str) -> None:
+    began = time.perf_counter()
+    store = Postgres(url)
+    await store.open()
+    await measure(store, (time.perf_counter() - began) * 1e3)
+
+
+async def main() -> None:
+    began = time.perf_counter()
+    old = args.workload == "W4" and not args.prepare
+    store: Store = Memory() if args.store == "memory" else SQLite(SUSPENDED if old else None)
+    await measure(store, (time.perf_counter() - began) * 1e3)
+
+
+if args.store == "postgres":
+    harness.on_database(args, "floor_w4", lambda url: asyncio.run(on_postgres(url)))
+else:
+    asyncio.run(main())

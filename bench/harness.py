@@ -31,7 +31,7 @@ def arguments(peer: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workload", required=True, choices=["W1", "W2", "W3", "W4", "W5", "W6", "W7"])
     parser.add_argument("--n", type=int, default=10)
-    parser.add_argument("--store", default="memory", choices=["memory", "sqlite"])
+    parser.add_argument("--store", default="memory", choices=["memory", "sqlite", "postgres"])
     parser.add_argument("--conc", type=int, default=1)
     parser.add_argument("--variant", default="default")
     parser.add_argument("--reps", type=int, default=3)
@@ -187,6 +187,19 @@ def written_bytes() -> int:
 def _field(file: Path, name: str) -> str:
     line = next(line for line in file.read_text().splitlines() if line.startswith(f"{name}:"))
     return line.split()[1]
+
+
+def on_database(args: argparse.Namespace, old: str, work: Callable[[str], None]) -> None:
+    """Do *work* on a new PostgreSQL database; W4 fills *old* with `--prepare`, and takes copies of it without."""
+    import postgres
+
+    with postgres.server() as url:
+        if args.prepare:
+            work(postgres.make_database(url, old))
+            print(json.dumps({"prepared": SUSPENDED_RUNS}))
+            return
+        with postgres.database(url, template=old if args.workload == "W4" else "template0") as made:
+            work(made)
 
 
 def new_file() -> Path:

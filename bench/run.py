@@ -14,12 +14,15 @@ import sqlite3
 import statistics
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import harness
+import postgres
 
 SQLITE = ("--store", "sqlite")
+POSTGRES = ("--store", "postgres")
 FLAT = 1.25  # what N=1000 may cost more per step than N=10, before it counts as growth
 
 
@@ -57,6 +60,16 @@ CELLS = [
             at_most=3,
         )
     ),
+    *sizes(
+        Cell(
+            workload="W2",
+            title="step, Postgres",
+            metric="us_per_step",
+            unit="µs",
+            arguments=POSTGRES,
+            at_most=3,
+        )
+    ),
     *(
         Cell(
             workload="W3",
@@ -69,8 +82,23 @@ CELLS = [
         for conc, at_least in ((1, 0.28), (100, None), (1000, 0.17))
     ),
     Cell(workload="W3", title="ask and answer, in memory", metric="roundtrips_per_s", unit="/s"),
-    Cell(workload="W4", title="answer 1 of 10,000 old runs", metric="p50_ms", unit="ms", arguments=SQLITE),
+    Cell(
+        workload="W4",
+        title="answer 1 of 10,000 old runs, SQLite",
+        metric="p50_ms",
+        unit="ms",
+        arguments=SQLITE,
+        at_most=2.3,
+    ),
     Cell(workload="W4", title="… the first of a process", metric="first_ms", unit="ms", arguments=SQLITE),
+    Cell(
+        workload="W4",
+        title="answer 1 of 10,000 old runs, Postgres",
+        metric="p50_ms",
+        unit="ms",
+        arguments=POSTGRES,
+        at_most=6,
+    ),
     Cell(workload="W5", title="foreach, per item, in memory", metric="us_per_item", unit="µs"),
     Cell(
         workload="W5",
@@ -134,16 +162,23 @@ class Line:
 def main() -> int:
     options = _options()
     cells = [cell for cell in CELLS if not options.only or cell.workload in options.only]
-    if any(cell.workload == "W4" for cell in cells):
+    with ExitStack() as stack:
+        if any(cell.arguments == POSTGRES for cell in cells):
+            stack.enter_context(postgres.server())
+        return _measure_all(cells, options)
+
+
+def _measure_all(cells: list[Cell], options: argparse.Namespace) -> int:
+    for arguments in {cell.arguments for cell in cells if cell.workload == "W4"}:
         for peer in ("cadenza", "floor"):
-            _run(peer, ["--workload", "W4", "--store", "sqlite", "--prepare"])
+            _run(peer, ["--workload", "W4", *arguments, "--prepare"])
     print(_machine(), end="\n\n")
     print(f"{'':40} {'cadenza':>12} {'floor':>12} {'ratio':>7} {'rounds':>15}   limit")
     lines: list[Line] = []
     for cell in cells:
         lines.append(_measure(cell, options))
         print(_show(lines[-1]), flush=True)
-    flat = [_flat(lines, workload) for workload in ("W1", "W2")]
+    flat = [_flat(lines, "W1", ()), _flat(lines, "W2", SQLITE), _flat(lines, "W2", POSTGRES)]
     missed = sum(line.met is False for line in lines) + flat.count(False)
     judged = sum(line.met is not None for line in lines) + sum(met is not None for met in flat)
     print(f"\n{judged - missed} of {judged} limits met, load average {os.getloadavg()[0]:.1f} at the end")
@@ -214,14 +249,15 @@ def _show(line: Line) -> str:
     return f"{left} {ratio:>7} {rounds:>15}   {limit:<6} {_verdict(met=line.met)}".rstrip()
 
 
-def _flat(lines: list[Line], workload: str) -> bool | None:
+def _flat(lines: list[Line], workload: str, arguments: tuple[str, ...]) -> bool | None:
     """Print and judge whether a step costs the same in a long run as in a short one."""
-    cost = {line.cell.n: line.cadenza for line in lines if line.cell.workload == workload}
+    meant = (workload, arguments)
+    cost = {line.cell.n: line.cadenza for line in lines if (line.cell.workload, line.cell.arguments) == meant}
     if not cost:
         return None
     growth = cost[1000] / cost[10]
     met = growth <= FLAT
-    title = "flat: a step at N=1000 / at N=10"
+    title = f"flat: a step at N=1000 / at N=10 {' '.join(arguments[1:])}".rstrip()
     print(
         f"{workload} {title:<37} {'':12} {'':12} {growth:>7.2f} {'':15}   {f'≤ {FLAT}':<6} {_verdict(met=met)}"
     )

@@ -27,11 +27,14 @@ _TRIES = 5
 
 
 class PostgresServer:
-    """One server; as a context manager it is started, and in the end stopped and its data removed."""
+    """One server, with *settings* beside its own; as a context manager it is started, and in the end stopped and removed.
 
-    def __init__(self, settings: Mapping[str, str] = FAST) -> None:
+    Its data is in a new folder in *folder*, which the user that it runs as must reach.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = FAST, *, folder: Path | None = None) -> None:
         self._settings = {"max_connections": "200", **settings}
-        self._home = Path(tempfile.mkdtemp(prefix="cadenza-postgres-"))
+        self._home = Path(tempfile.mkdtemp(prefix="cadenza-postgres-", dir=folder))
         self._user = _SOMEBODY if os.getuid() == 0 else None
         if self._user is not None:
             somebody = pwd.getpwnam(self._user)
