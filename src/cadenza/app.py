@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock, WatchingClock, default_clock
 from .engine.deploy import DeployReport, check_deploy
+from .engine.driving import VALUE_LIMIT
 from .engine.hooks import KINDS, Hook, HookKind
 from .engine.local import LocalEngine
 from .engine.sending import Event, send
@@ -32,6 +33,7 @@ from .model.workflow import Durability, Workflow
 from .run import Run, new_run_id
 from .store.base import Page, RunQuery, Store, SuspensionQuery
 from .store.open import open_store
+from .store.packing import Codec
 from .tracing.metrics import OpenSuspensions
 from .tracing.options import Tracing
 
@@ -64,16 +66,19 @@ class Cadenza:
         worker: bool = True,
         context_secrets: Iterable[str] = (),
         durability: Durability = "sync",
+        codec: Codec | None = None,
+        value_limit: int = VALUE_LIMIT,
         tracing: Tracing | None = None,
     ) -> None:
         self.clock = clock or default_clock.get() or SystemClock()
-        self.store = open_store(store)
+        self.store = open_store(store, codec)
         self.worker = worker
         self.engine = LocalEngine(
             self.store,
             self.clock,
             secret_keys=frozenset(context_secrets),
             durability=durability,
+            value_limit=value_limit,
             tracing=tracing,
         )
         self._tracing = tracing or Tracing()

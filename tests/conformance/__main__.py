@@ -1,4 +1,4 @@
-"""python -m tests.conformance CORPUS_DIR OUT_DIR [--store memory|sqlite|postgres] [--engine local|temporal]."""
+"""python -m tests.conformance CORPUS_DIR OUT_DIR [--store memory|sqlite|postgres|encrypted] [--engine local|temporal]."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance")
     parser.add_argument("corpus", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--store", choices=["memory", "sqlite", "postgres"], default="memory")
+    parser.add_argument("--store", choices=["memory", "sqlite", "postgres", "encrypted"], default="memory")
     parser.add_argument("--engine", choices=["local", "temporal"], default="local")
     given = parser.parse_args()
     if given.engine != "local":

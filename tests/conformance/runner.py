@@ -13,6 +13,7 @@ from urllib.parse import quote
 from cadenza import Cadenza, Run
 from cadenza.errors import RunNotFound
 from cadenza.store.base import Store
+from cadenza.store.encryption import AesGcm
 from cadenza.store.memory import MemoryStore
 from cadenza.store.postgres import PostgresStore
 from cadenza.store.sqlite import SqliteStore
@@ -284,8 +285,12 @@ def opener(store: str, folder: Path) -> Iterator[Opener]:
     def on_sqlite(scenario: str) -> Callable[[], Store]:
         return lambda: SqliteStore(folder / f"{quote(scenario, safe='')}.db")
 
+    def encrypted(scenario: str) -> Callable[[], Store]:
+        codec = AesGcm({"test": bytes(range(32))})
+        return lambda: SqliteStore(folder / f"{quote(scenario, safe='')}.db", codec=codec)
+
     if store != "postgres":
-        yield in_memory if store == "memory" else on_sqlite
+        yield {"memory": in_memory, "sqlite": on_sqlite, "encrypted": encrypted}[store]
         return
     with schemas() as given:
 

@@ -16,7 +16,7 @@ CORPUS = Path(__file__).parent / "corpus"
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("store", ["memory", "sqlite", "postgres"])
+@pytest.mark.parametrize("store", ["memory", "sqlite", "postgres", "encrypted"])
 async def test_every_scenario_comes_out_as_wanted(store: str, tmp_path: Path) -> None:
     with opener(store, tmp_path) as open_data:
         groups = await run_corpus(CORPUS, open_data)

@@ -52,6 +52,7 @@ class Drive:
         show_chunk: Callable[[str, Path, Json], None],
         tell_due: Callable[[], None],
         tells_of_questions: bool = False,
+        value_limit: int,
     ) -> None:
         self.run_id = run.id
         self.workflow_id = run.workflow
@@ -77,7 +78,7 @@ class Drive:
         self._publish = publish
         self._show_chunk = show_chunk
         self._tell_due = tell_due
-        self.tells_of_questions = tells_of_questions
+        self.tells_of_questions, self.value_limit = tells_of_questions, value_limit
         self._waits = Waits(self.loop, clock)
         self._released = False
         self._dead = False  # in a play of the death of the process

@@ -41,6 +41,10 @@ _log = logging.getLogger("cadenza")
 _PATIENCE = 1.0
 
 
+# One value may have so many bytes of JSON, unless the app says otherwise.
+VALUE_LIMIT = 64 * 1024 * 1024
+
+
 class Driving:
     """Holds the drives, timers and waiters of one owner of leases."""
 
@@ -51,6 +55,7 @@ class Driving:
         *,
         secret_keys: frozenset[str] = frozenset(),
         durability: Durability = "sync",
+        value_limit: int = VALUE_LIMIT,
         tracing: Tracing | None = None,
     ) -> None:
         self.store = store
@@ -59,6 +64,7 @@ class Driving:
         self._clock = clock
         self._secret_keys = secret_keys
         self._durability: Durability = durability
+        self._value_limit = value_limit
         self._telemetry = Telemetry(tracing or Tracing())
         self._owner = owner.new_owner()
         self._drives: dict[str, Drive] = {}
@@ -153,6 +159,7 @@ class Driving:
             show_chunk=self.feed.show,
             tell_due=self.nudge_worker,
             tells_of_questions=self.hooks.wanted("suspended"),
+            value_limit=self._value_limit,
         )
 
     def spawn(self, drive: Drive) -> None:

@@ -21,7 +21,7 @@ from ..history.explain import Explanation, explain
 from ..history.record import ENDED
 from ..history.rewind import TravelRequest, rewind
 from ..history.snapshot import Snapshot, fold
-from ..model.values import plain
+from ..model.values import limited, plain
 from ..model.workflow import Workflow
 from ..store.base import RunRow
 from ..tracing.options import NOTHING_ASKED, Asked
@@ -70,6 +70,8 @@ class LocalEngine(Settling):
                 {} if starting.state is None else starting.state, InvalidState, where
             )
         refuse_no_object(state, where)
+        limited(value, self._value_limit, f"the input of {where}")
+        limited(state, self._value_limit, f"the state of {where}")
         context, secrets = split_context(starting.context, self._secret_keys)
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
         drive.claim_with(None)

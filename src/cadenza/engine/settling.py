@@ -18,7 +18,7 @@ from ..history.rivals import rivals_of
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
 from ..model.path import show
-from ..model.values import Json
+from ..model.values import Json, limited
 from ..model.workflow import Workflow
 from ..store.base import Accepted, Answering, AnswerOutcome, Missed, Refused, Reply, Stored
 from ..tracing.options import NOTHING_ASKED
@@ -50,7 +50,15 @@ class Settling(Driving):
             if (held := why_held(workflow, graph, snapshot)) is not None:
                 raise RunHeld(run_id, held.reason)
             replies = [
-                Reply(suspension_id=row.id, data=checked(workflow, row, resuming.data)) for row in targets
+                Reply(
+                    suspension_id=row.id,
+                    data=limited(
+                        checked(workflow, row, resuming.data),
+                        self._value_limit,
+                        f"the answer to {show(row.path)}",
+                    ),
+                )
+                for row in targets
             ]
             context, secrets = split_context(resuming.context, self._secret_keys)
             if resuming.dry_run:

@@ -18,7 +18,7 @@ CadenzaError
 ├── InvalidData                data that breaks its schema; `issues` says where and why
 │   ├── InvalidInput  InvalidState  InvalidContext  InvalidResumeData
 │   ├── InvalidStepInput  InvalidStepOutput  InvalidSuspendData  InvalidStateData  ValueNotKept
-│   └── InvalidOnTimeout
+│   └── InvalidOnTimeout  ValueTooLarge
 ├── StepError                  misuse inside a step: it fails the step
 │   ├── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
 │   └── DeadlinePassed  QuestionWithdrawn  InvalidDeadline
@@ -37,6 +37,7 @@ from .base import (
     NonRetryableError,
 )
 from .data import (
+    CodecConflict,
     ContextClosed,
     DeadlinePassed,
     DuplicateKey,
@@ -63,7 +64,9 @@ from .data import (
     StoreUnavailable,
     TextNotKept,
     UnknownStore,
+    Unreadable,
     ValueNotKept,
+    ValueTooLarge,
 )
 from .definitions import (
     AmbiguousApp,
@@ -125,6 +128,7 @@ __all__ = [
     "AppClosed",
     "AppError",
     "CadenzaError",
+    "CodecConflict",
     "ConflictingTarget",
     "ContextClosed",
     "DeadlinePassed",
@@ -186,6 +190,8 @@ __all__ = [
     "UnknownLabel",
     "UnknownStore",
     "UnknownWorkflow",
+    "Unreadable",
     "ValueNotKept",
+    "ValueTooLarge",
     "WrongWorkflow",
 ]

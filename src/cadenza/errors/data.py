@@ -86,6 +86,10 @@ class InvalidOnTimeout(InvalidData):
     """What is to be answered after the deadline is no answer that would be taken."""
 
 
+class ValueTooLarge(InvalidData):
+    """A value is larger than the app lets one be."""
+
+
 class ValueNotKept(InvalidData):
     """A value that JSON cannot hold (NaN, a non-string key, an object of unknown type, ...)."""
 
@@ -160,6 +164,19 @@ class ContextClosed(StepError):
 
 class StoreError(CadenzaError):
     """Something about the store itself."""
+
+
+class Unreadable(StoreError):
+    """What is kept cannot be read with the codec, or without one."""
+
+
+class CodecConflict(StoreError):
+    """A codec for a store that was made already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "codec= goes with the URL of a store; a store object takes it itself: SqliteStore(path, codec=...)"
+        )
 
 
 class StoreClosed(StoreError):

@@ -209,7 +209,11 @@ class StepContext(BaseContext[State, Resume]):
                         result = await result
                 finally:
                     once_key.reset(token)
-                kept = (schema.dump(result, f"once({key!r}) in {execution.where}"),)
+                kept = (
+                    execution.fit(
+                        schema.dump(result, f"once({key!r}) in {execution.where}"), f"once({key!r})"
+                    ),
+                )
             except BaseException:
                 execution.keys.discard(("once", key))
                 raise

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from ..errors import InvalidData, InvalidStepInput, InvalidStepOutput, ValueNotKept
+from ..errors import InvalidData, InvalidStepInput, InvalidStepOutput, ValueNotKept, ValueTooLarge
 from ..model.members import Code
-from ..model.values import Json, isolate
+from ..model.values import Json, isolate, limited
 from .context import StepContext
 from .effects import Bailed, Call, Done, Failed, Outcome, Suspended
 from .failure import failure_of
@@ -70,7 +70,8 @@ async def invoke(  # noqa: C901  every way in which user code can end, in one pl
         output = step.output.dump(result, step.where)
         if code.validate_outputs:
             output = step.output.check(output, InvalidStepOutput, step.where)
-    except (ValueNotKept, InvalidStepOutput) as unkept:
+        limited(output, world.value_limit, f"the output of {execution.where}")
+    except (ValueNotKept, ValueTooLarge, InvalidStepOutput) as unkept:
         return Failed(error=failure_of(unkept), read=read)
     return Done(output=output, patch=execution.patch(), read=read)
 

@@ -23,7 +23,7 @@ from ..history.reading import read_answer
 from ..model.members import Code
 from ..model.path import scope_of, show
 from ..model.schema import ANYTHING, Schema
-from ..model.values import Json, isolate
+from ..model.values import Json, isolate, limited
 from .effects import Call
 from .mapping import RunValues
 from .runtime_context import RuntimeContext
@@ -174,7 +174,7 @@ class Execution:
             before = {**self.call.run.state, **self.state}
             parsed = schema.check({**before, **given}, InvalidStateData, self.where)
             given = {key: value for key, value in parsed.items() if key in given or key not in before}
-        self.state.update(given)
+        self.state.update(self.fit(given, "the state"))
 
     def suspend(self, payload: object, terms: Terms) -> NoReturn:
         """Stop here and wait for an answer."""
@@ -249,7 +249,7 @@ class Execution:
     def bail(self, value: object) -> NoReturn:
         """End the workflow around with *value*."""
         self.open("bail")
-        self.signal = BailSignal(self.code.workflow.output.dump(value, self.where))
+        self.signal = BailSignal(self.fit(self.code.workflow.output.dump(value, self.where), "the result"))
         raise self.signal
 
     def use(self, kind: str, key: str) -> None:
@@ -283,7 +283,12 @@ class Execution:
             **fields_of(terms, schema, now, self.where, tell=self.world.tells_of_questions),
         }
 
+    def fit(self, value: Json, what: str) -> Json:
+        """*value*, if it may be kept; raises `ValueTooLarge`."""
+        return limited(value, self.world.value_limit, f"{what} of {self.where}")
+
     def _suspend(self, suspension: Suspension) -> NoReturn:
+        self.fit(suspension.payload, "the question")
         self.signal = SuspendSignal(suspension)
         raise self.signal
 

@@ -82,7 +82,11 @@ class SyncStepContext(BaseContext[State, Resume]):
                 finally:
                     once_key.reset(token)
                 _refuse_coroutine(key, result)
-                kept = (schema.dump(result, f"once({key!r}) in {execution.where}"),)
+                kept = (
+                    execution.fit(
+                        schema.dump(result, f"once({key!r}) in {execution.where}"), f"once({key!r})"
+                    ),
+                )
             except BaseException:
                 execution.keys.discard(("once", key))
                 raise

@@ -22,6 +22,7 @@ class World(Protocol):
     signal: AbortSignal
     loop: asyncio.AbstractEventLoop
     tells_of_questions: bool
+    value_limit: int
 
     def tracing(self, path: Path) -> TracingContext:
         """The span that the step at *path* runs in."""

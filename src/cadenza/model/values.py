@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
-from ..errors import Issue, ValueNotKept
+from ..errors import Issue, ValueNotKept, ValueTooLarge
 
 if TYPE_CHECKING:
     Json: TypeAlias = (
@@ -39,6 +39,18 @@ def isolate(value: Json) -> Json:
     if kind in _SCALARS or kind is float:
         return value
     return from_json(to_json(value))
+
+
+def limited(value: Json, limit: int, where: str) -> Json:
+    """*value*, if its JSON has at most *limit* bytes.
+
+    Raises `ValueTooLarge`.
+    """
+    size = len(to_json(value))
+    if size > limit:
+        says = f"{size:,} bytes of JSON, where {limit:,} are allowed; keep it elsewhere and pass a reference, or raise value_limit="
+        raise ValueTooLarge(where, [Issue(path="", message=says)])
+    return value
 
 
 def plain(value: object, where: str) -> Json:

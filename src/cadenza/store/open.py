@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import UnknownStore
+from ..errors import CodecConflict, UnknownStore
 from .base import Store
 from .memory import MemoryStore
+from .packing import Codec
 from .sqlite import SqliteStore
 
 
-def open_store(store: str | Path | Store | None) -> Store:
+def open_store(store: str | Path | Store | None, codec: Codec | None = None) -> Store:
     """The store that *store* names: nothing or `memory://`, a path, or a URL.
 
-    `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user@host/database`. Raises `UnknownStore`, and
+    Payloads go through *codec*, but for memory, which keeps none. `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user@host/database`. Raises `UnknownStore`, and
     `ExtraMissing` where what the store needs is not installed.
     """
     if store is None or store == "memory://":
         return MemoryStore()
     if isinstance(store, Path):
-        return SqliteStore(store)
+        return SqliteStore(store, codec=codec)
     if not isinstance(store, str):
+        if codec is not None:
+            raise CodecConflict
         return store
     if store.startswith("sqlite:///") and store != "sqlite:///":
-        return SqliteStore(store.removeprefix("sqlite:///"))
+        return SqliteStore(store.removeprefix("sqlite:///"), codec=codec)
     if store.startswith(("postgresql://", "postgres://")):
         # Imported here: the driver is an extra.
         from .postgres import PostgresStore
 
-        return PostgresStore(store)
+        return PostgresStore(store, codec=codec)
     raise UnknownStore(store)

@@ -38,6 +38,7 @@ from .base import (
     Wanted,
     Write,
 )
+from .packing import Codec, Packing
 from .postgres_home import Homes
 from .postgres_waits import PostgresWaits
 from .postgres_write import PreparedAnswer, PreparedWrite, claim_values
@@ -45,7 +46,6 @@ from .rows import (
     micros,
     run_of,
     suspension_of,
-    unpack,
 )
 
 _RUN_COLUMNS = len(sql.RUN.split(","))
@@ -57,11 +57,18 @@ class PostgresStore(PostgresWaits):
     """Runs in the database at *url*, in the first schema of its `search_path`.
 
     At most *pool_size* connections are open, and one that listens; while the database is away, calls are tried for *patience*
-    seconds. Both can stand in the URL.
+    seconds. Both can stand in the URL. Payloads go through *codec*.
     """
 
-    def __init__(self, url: str, *, pool_size: int | None = None, patience: float | None = None) -> None:
-        super().__init__(Homes(url, pool_size=pool_size, patience=patience))
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int | None = None,
+        patience: float | None = None,
+        codec: Codec | None = None,
+    ) -> None:
+        super().__init__(Homes(url, pool_size=pool_size, patience=patience), Packing(codec))
 
     # ------------------------------------------------------------------ opening and closing
 
@@ -86,8 +93,11 @@ class PostgresStore(PostgresWaits):
         suspensions = zip(*columns, strict=True) if columns[0] is not None else ()
         return Stored(
             run=run_of(row[:_RUN_COLUMNS]),
-            entries=[entry_from_json(seq, unpack(payload)) for seq, payload in enumerate(payloads or (), 1)],
-            suspensions=[suspension_of(suspension) for suspension in suspensions],
+            entries=[
+                entry_from_json(seq, self._packing.unpack(payload))
+                for seq, payload in enumerate(payloads or (), 1)
+            ],
+            suspensions=[suspension_of(suspension, self._packing) for suspension in suspensions],
         )
 
     async def row(self, run_id: str) -> RunRow | None:
@@ -98,17 +108,17 @@ class PostgresStore(PostgresWaits):
     async def entries(self, run_id: str, *, after: int = 0) -> Sequence[Entry]:
         """The entries with a number above *after*, in order."""
         found = await self._read(sql.ENTRIES, run=run_id, after=after)
-        return [entry_from_json(seq, unpack(payload)) for seq, payload in found]
+        return [entry_from_json(seq, self._packing.unpack(payload)) for seq, payload in found]
 
     async def suspension(self, suspension_id: str) -> Suspension | None:
         """One suspension's row."""
         found = await self._read(sql.ONE_SUSPENSION, id=suspension_id)
-        return suspension_of(found[0]) if found else None
+        return suspension_of(found[0], self._packing) if found else None
 
     async def graph(self, fingerprint: str) -> Graph | None:
         """A pinned graph."""
         found = await self._read(sql.GRAPH, fingerprint=fingerprint)
-        return graph_from_json(unpack(found[0][0])) if found else None
+        return graph_from_json(self._packing.unpack(found[0][0])) if found else None
 
     async def find(self, query: RunQuery) -> Page:
         """The runs that match."""
@@ -136,7 +146,7 @@ class PostgresStore(PostgresWaits):
 
     async def append(self, write: Write) -> Receipt:
         """Make *write*."""
-        prepared = PreparedWrite(write)
+        prepared = PreparedWrite(write, self._packing)
         found, unsure = await self._write(prepared.statement(), prepared.values, write.run_id)
         if found:
             return _receipt(found[0])
@@ -152,7 +162,10 @@ class PostgresStore(PostgresWaits):
         if prepared.payloads:
             last = write.expect + len(prepared.payloads)
             found = await self._read(sql.ENTRIES, run=write.run_id, after=write.expect)
-            there = [payload for seq, payload in found if seq <= last] == prepared.payloads
+            kept = [payload for seq, payload in found if seq <= last]
+            there = len(kept) == len(prepared.payloads) and all(
+                map(self._packing.same, kept, prepared.payloads)
+            )
         else:
             # It only gave the lease back, and may just have done so.
             there = unsure and row.seq == write.expect and row.lease is None and row.heard == write.signals
@@ -231,7 +244,7 @@ class PostgresStore(PostgresWaits):
 
     async def answer(self, answering: Answering) -> AnswerOutcome:
         """Compare and set the suspension rows."""
-        prepared = PreparedAnswer(answering, secrets.token_hex(8))
+        prepared = PreparedAnswer(answering, secrets.token_hex(8), self._packing)
         statement = prepared.statement()
         for _ in range(_LOOKS):
             found, unsure = await self._write(statement, prepared.values, answering.run_id)
@@ -250,7 +263,7 @@ class PostgresStore(PostgresWaits):
         if unsure and rows and all(call == prepared.call for _, call, *_ in rows):
             written = await self._written(prepared.write, unsure=False) if prepared.write else None
             return Accepted(receipt=written)
-        found = {id_: suspension_of(tuple(row)) for id_, _, *row in rows}
+        found = {id_: suspension_of(tuple(row), self._packing) for id_, _, *row in rows}
         shut = [found[id_] for id_ in prepared.ids if id_ in found and found[id_].state != "open"]
         if shut or len(found) < len(prepared.ids):
             return Refused(rows=shut)

@@ -16,6 +16,7 @@ from ..history.event import Suspension
 from . import postgres_find as finding
 from . import postgres_sql as sql
 from .base import KeptEvent, SuspensionQuery
+from .packing import Packing
 from .postgres_connections import Row
 from .postgres_home import Homes
 from .rows import (
@@ -24,17 +25,16 @@ from .rows import (
     micros,
     optional_micros,
     optional_moment,
-    pack,
     suspension_of,
-    unpack,
 )
 
 
 class PostgresWaits:
     """The part of the store that knows suspensions and events, and nothing of runs."""
 
-    def __init__(self, homes: Homes) -> None:
+    def __init__(self, homes: Homes, packing: Packing) -> None:
         self._homes = homes
+        self._packing = packing
 
     async def _read(self, statement: str, **values: Any) -> list[Row]:
         connections, _ = await self._homes.open()
@@ -58,7 +58,10 @@ class PostgresWaits:
 
     async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
         """Open rows whose `due_at` has come, the earliest first."""
-        return [suspension_of(row) for row in await self._read(sql.DUE, now=micros(now), limit=limit)]
+        return [
+            suspension_of(row, self._packing)
+            for row in await self._read(sql.DUE, now=micros(now), limit=limit)
+        ]
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
@@ -100,7 +103,7 @@ class PostgresWaits:
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
         """The suspension rows that match."""
         statement, values = finding.suspensions(query)
-        return [suspension_of(row) for row in await self._read(statement, **values)]
+        return [suspension_of(row, self._packing) for row in await self._read(statement, **values)]
 
     async def count_suspensions(self, query: SuspensionQuery) -> int:
         """How many suspension rows match."""
@@ -115,14 +118,14 @@ class PostgresWaits:
             "name": event.name,
             "at": micros(event.at),
             "until": micros(event.until),
-            "payload": pack(event_to_json(event)),
+            "payload": self._packing.pack(event_to_json(event)),
         }
         await self._write(sql.KEEP, values)
 
     async def kept_events(self, name: str, now: datetime) -> Sequence[KeptEvent]:
         """The events of that name that are kept beyond *now*, oldest first."""
         found = await self._read(sql.KEPT, name=name, now=micros(now))
-        return [event_from_json(unpack(payload)) for (payload,) in found]
+        return [event_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
     async def drop_event(self, event_id: str) -> bool:
         """Remove a kept event; False where it is gone."""

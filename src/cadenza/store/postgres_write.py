@@ -15,7 +15,8 @@ from ..history.record import ENDED
 from ..model.graph import to_json as graph_to_json
 from . import postgres_sql as sql
 from .base import Answering, Claim, Write
-from .rows import micros, names_column, optional_micros, pack
+from .packing import Packing
+from .rows import micros, names_column, optional_micros
 
 # Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
 _ROWS_A_WRITE = 1_000_000
@@ -77,10 +78,11 @@ class PreparedWrite:
     *answered* are rows that the same statement closes in another way: one statement changes a row once.
     """
 
-    def __init__(self, write: Write, *, answered: Sequence[str] = ()) -> None:
+    def __init__(self, write: Write, packing: Packing, *, answered: Sequence[str] = ()) -> None:
         self.write = write
         self._answered = answered
-        self.payloads = [pack(entry_to_json(entry)) for entry in write.entries]
+        self._packing = packing
+        self.payloads = [packing.pack(entry_to_json(entry)) for entry in write.entries]
         self.values: dict[str, Any] = {
             "run": write.run_id,
             "at": micros(write.at),
@@ -126,7 +128,7 @@ class PreparedWrite:
             parts.append(_PINNED)
             self.values |= {
                 "graph_fingerprint": write.graph.fingerprint,
-                "graph": pack(graph_to_json(write.graph)),
+                "graph": self._packing.pack(graph_to_json(write.graph)),
             }
         return tuple(parts)
 
@@ -139,7 +141,7 @@ class PreparedWrite:
             "first_number": self.write.expect * _ROWS_A_WRITE,
             "opened_ids": [row.id for row in rows],
             "opened_states": [end.state if end else "open" for end in shut],
-            "opened": [pack(suspension_to_json(row)) for row in rows],
+            "opened": [self._packing.pack(suspension_to_json(row)) for row in rows],
             "opened_ats": [micros(row.opened_at) for row in rows],
             "opened_workflows": [row.workflow for row in rows],
             "opened_labels": [names_column(row.labels) for row in rows],
@@ -224,12 +226,12 @@ _SIGNALLED = (
 class PreparedAnswer:
     """An answer with everything encoded. *call* marks the rows that it closes, so that it knows its own."""
 
-    def __init__(self, answering: Answering, call: str) -> None:
+    def __init__(self, answering: Answering, call: str, packing: Packing) -> None:
         self.answering = answering
         self.call = call
         self.ids = [reply.suspension_id for reply in answering.replies] + list(answering.closes)
         given = answering.write
-        self.write = PreparedWrite(given, answered=self.ids) if given is not None else None
+        self.write = PreparedWrite(given, packing, answered=self.ids) if given is not None else None
         seen_seq, seen_signals = answering.expect or (None, None)
         self.values: dict[str, Any] = {
             "run": answering.run_id,
@@ -242,14 +244,14 @@ class PreparedAnswer:
             "rivals": list(answering.closes),
             "rivals_reason": answering.closes_reason,
             "replied": [reply.suspension_id for reply in answering.replies],
-            "answers": [pack(reply.data) for reply in answering.replies],
+            "answers": [packing.pack(reply.data) for reply in answering.replies],
             "state": answering.state,
             "actor": answering.actor,
             "via": answering.via,
             "key": answering.idempotency_key,
             "reason": answering.reason,
             "run_count": answering.run_count,
-            "context": pack(dict(answering.context)) if answering.context else None,
+            "context": packing.pack(dict(answering.context)) if answering.context else None,
             "answered_at": micros(answering.at),
             "call": call,
         }

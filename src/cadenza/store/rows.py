@@ -1,7 +1,4 @@
-"""Rows of the SQL stores as values, and back. Times are microseconds since 1970.
-
-What the Postgres store keeps as bytes goes through `pack` and `unpack`, and nothing else.
-"""
+"""Rows of the SQL stores as values, and back. Times are microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -11,21 +8,12 @@ from typing import Any
 
 from ..history.codec import suspension_from_json
 from ..history.event import Suspension
-from ..model.values import Json, decode, encode
+from ..model.values import Json
 from .base import KeptEvent, Lease, RunQuery, RunRow, SuspensionQuery
+from .packing import Packing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-
-def pack(value: Json) -> bytes:
-    """*value* as it is kept."""
-    return encode(value)
-
-
-def unpack(data: bytes) -> Json:
-    """The value that `pack` made *data* of."""
-    return decode(data)
 
 
 def conditions_of(query: RunQuery) -> tuple[list[str], dict[str, Any]]:
@@ -86,30 +74,26 @@ def run_of(row: tuple[Any, ...]) -> RunRow:
     )
 
 
-def suspension_of(row: tuple[Any, ...]) -> Suspension:
+def suspension_of(row: tuple[Any, ...], packing: Packing) -> Suspension:
     opened, state, deadline, due_at, told, claimed_by, claimed_at, *closing = row
     answer, actor, via, key, reason, run_count, context, closed_at = closing
     return suspension_from_json(
-        unpack(opened),
+        packing.unpack(opened),
         state=state,
         deadline=optional_moment(deadline),
         due_at=optional_moment(due_at),
         told=told,
         claimed_by=claimed_by,
         claimed_at=optional_moment(claimed_at),
-        answer=_optional(answer),
+        answer=packing.unpack(answer) if answer is not None else None,
         actor=actor,
         via=via,
         idempotency_key=key,
         reason=reason,
         run_count=run_count,
-        context=_optional(context) or {},
+        context=packing.unpack(context) if context is not None else {},
         closed_at=optional_moment(closed_at),
     )
-
-
-def _optional(data: bytes | None) -> Json:
-    return unpack(data) if data is not None else None
 
 
 def micros(at: datetime) -> int:

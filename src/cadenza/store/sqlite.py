@@ -22,7 +22,6 @@ from ..history.event import Entry, Suspension
 from ..history.record import RunStatus
 from ..model.graph import Graph
 from ..model.graph import from_json as graph_from_json
-from ..model.values import decode, encode
 from . import sqlite_sql as sql
 from .base import (
     Answering,
@@ -43,6 +42,7 @@ from .base import (
     Write,
 )
 from .migrate import migrate
+from .packing import Codec, Packing
 from .rows import (
     conditions_of,
     conditions_on_suspensions,
@@ -62,10 +62,11 @@ _T = TypeVar("_T")
 
 
 class SqliteStore:
-    """Runs in the SQLite file at *path*."""
+    """Runs in the SQLite file at *path*; payloads go through *codec*."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, codec: Codec | None = None) -> None:
         self.path = Path(path)
+        self._packing = Packing(codec)
         self._writer: Writer | None = None
         self._reader: sqlite3.Connection | None = None
         self._reading = threading.Lock()
@@ -128,8 +129,8 @@ class SqliteStore:
             return None
         return Stored(
             run=run_of(run),
-            entries=[entry_from_json(seq, decode(payload)) for seq, payload in entries],
-            suspensions=[suspension_of(row) for row in suspensions],
+            entries=[entry_from_json(seq, self._packing.unpack(payload)) for seq, payload in entries],
+            suspensions=[suspension_of(row, self._packing) for row in suspensions],
         )
 
     async def row(self, run_id: str) -> RunRow | None:
@@ -144,17 +145,17 @@ class SqliteStore:
     async def entries(self, run_id: str, *, after: int = 0) -> Sequence[Entry]:
         """The entries with a number above *after*, in order."""
         found = self._read(lambda db: db.execute(sql.ENTRIES, (run_id, after)).fetchall())
-        return [entry_from_json(seq, decode(payload)) for seq, payload in found]
+        return [entry_from_json(seq, self._packing.unpack(payload)) for seq, payload in found]
 
     async def suspension(self, suspension_id: str) -> Suspension | None:
         """One suspension's row."""
         found = self._read(lambda db: db.execute(sql.SUSPENSION, (suspension_id,)).fetchone())
-        return suspension_of(found) if found else None
+        return suspension_of(found, self._packing) if found else None
 
     async def graph(self, fingerprint: str) -> Graph | None:
         """A pinned graph."""
         found = self._read(lambda db: db.execute(sql.GRAPH, (fingerprint,)).fetchone())
-        return graph_from_json(decode(found[0])) if found else None
+        return graph_from_json(self._packing.unpack(found[0])) if found else None
 
     async def find(self, query: RunQuery) -> Page:
         """The runs that match."""
@@ -194,7 +195,7 @@ class SqliteStore:
 
     async def append(self, write: Write) -> Receipt:
         """Make *write*."""
-        prepared = Prepared(write)
+        prepared = Prepared(write, self._packing)
         return await self._write(write.run_id, prepared.append)
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
@@ -247,7 +248,7 @@ class SqliteStore:
     async def answer(self, answering: Answering) -> AnswerOutcome:
         """Compare and set the suspension rows."""
         try:
-            return await self._write(answering.run_id, PreparedAnswer(answering).answer)
+            return await self._write(answering.run_id, PreparedAnswer(answering, self._packing).answer)
         except NotAsSeen:
             if await self.row(answering.run_id) is None:
                 raise RunNotFound(answering.run_id) from None
@@ -293,7 +294,7 @@ class SqliteStore:
     async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
         """Open rows whose `due_at` has come, the earliest first."""
         found = self._read(lambda db: db.execute(sql.DUE, (micros(now), limit)).fetchall())
-        return [suspension_of(row) for row in found]
+        return [suspension_of(row, self._packing) for row in found]
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
@@ -327,7 +328,7 @@ class SqliteStore:
         conditions, values = conditions_on_suspensions(query)
         with closing(connect(self.path)) as db:
             found = db.execute(sql.suspensions(conditions), values).fetchall()
-        return [suspension_of(row) for row in found]
+        return [suspension_of(row, self._packing) for row in found]
 
     async def count_suspensions(self, query: SuspensionQuery) -> int:
         """How many suspension rows match."""
@@ -342,14 +343,14 @@ class SqliteStore:
 
     async def keep_event(self, event: KeptEvent) -> None:
         """Keep *event*."""
-        payload = encode(event_to_json(event))
+        payload = self._packing.pack(event_to_json(event))
         values = (event.id, event.name, micros(event.at), micros(event.until), payload)
         await self._open().run(lambda db: db.execute(sql.KEEP, values))
 
     async def kept_events(self, name: str, now: datetime) -> Sequence[KeptEvent]:
         """The events of that name that are kept beyond *now*, oldest first."""
         found = self._read(lambda db: db.execute(sql.KEPT, (name, micros(now))).fetchall())
-        return [event_from_json(decode(payload)) for (payload,) in found]
+        return [event_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
     async def drop_event(self, event_id: str) -> bool:
         """Remove a kept event; False where it is gone."""

@@ -8,9 +8,9 @@ from typing import Any
 from ..errors import RunConflict, RunNotFound
 from ..history.codec import entry_to_json, suspension_to_json
 from ..model.graph import to_json as graph_to_json
-from ..model.values import encode
 from . import sqlite_sql as sql
 from .base import Accepted, Answering, Claim, Receipt, RunRow, Write
+from .packing import Packing
 from .rows import micros, names_column, optional_micros, run_of
 
 # Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
@@ -20,16 +20,17 @@ _ROWS_A_WRITE = 1_000_000
 class Prepared:
     """A write with everything encoded, so that the writer thread only runs statements."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, packing: Packing) -> None:
         self.write = write
+        self._packing = packing
         run_id, head = write.run_id, write.head
-        self.rows = [(run_id, entry.seq, encode(entry_to_json(entry))) for entry in write.entries]
+        self.rows = [(run_id, entry.seq, packing.pack(entry_to_json(entry))) for entry in write.entries]
         self.opened = [
             (
                 row.id,
                 run_id,
                 write.expect * _ROWS_A_WRITE + i,
-                encode(suspension_to_json(row)),
+                packing.pack(suspension_to_json(row)),
                 micros(row.opened_at),
                 row.workflow,
                 names_column(row.labels),
@@ -41,7 +42,9 @@ class Prepared:
             for i, row in enumerate(write.opened)
         ]
         self.at = micros(write.at)
-        self.graph = (write.graph.fingerprint, encode(graph_to_json(write.graph))) if write.graph else None
+        self.graph = (
+            (write.graph.fingerprint, packing.pack(graph_to_json(write.graph))) if write.graph else None
+        )
         self.heeds = write.heed and write.claim is None
         self.move = sql.move(
             claim=write.claim is not None,
@@ -99,7 +102,8 @@ class Prepared:
         run_id = self.write.run_id
         row = known(db, run_id)
         there = self.rows and all(
-            (found := db.execute(sql.SAME, (run_id, seq)).fetchone()) is not None and found[0] == payload
+            (found := db.execute(sql.SAME, (run_id, seq)).fetchone()) is not None
+            and self._packing.same(found[0], payload)
             for _, seq, payload in self.rows
         )
         claim = self.write.claim
@@ -145,9 +149,9 @@ class NotAsSeen(Exception):
 class PreparedAnswer:
     """An answer with everything encoded."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, packing: Packing) -> None:
         self._answering = answering
-        self._write = Prepared(answering.write) if answering.write is not None else None
+        self._write = Prepared(answering.write, packing) if answering.write is not None else None
         self._at = micros(answering.at)
         shared = {
             "run": answering.run_id,
@@ -157,12 +161,13 @@ class PreparedAnswer:
             "key": answering.idempotency_key,
             "reason": answering.reason,
             "run_count": answering.run_count,
-            "context": encode(dict(answering.context)) if answering.context else None,
+            "context": packing.pack(dict(answering.context)) if answering.context else None,
             "at": self._at,
             "due": optional_micros(answering.due),
         }
         self._rows = [
-            {**shared, "id": reply.suspension_id, "answer": encode(reply.data)} for reply in answering.replies
+            {**shared, "id": reply.suspension_id, "answer": packing.pack(reply.data)}
+            for reply in answering.replies
         ]
 
     def answer(self, db: sqlite3.Connection) -> Accepted:
