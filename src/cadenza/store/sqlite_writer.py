@@ -75,10 +75,7 @@ class Writer:
         self._thread.start()
 
     async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """What *work* gives, once it is durable. If it raises, nothing of it is written.
-
-        It may be undone and called again, so it does nothing but run statements.
-        """
+        """What *work* gives, once it is durable. If it raises, nothing of it is written."""
         if self._closed:
             raise StoreClosed
         loop = asyncio.get_running_loop()
@@ -170,7 +167,7 @@ def _commit(db: sqlite3.Connection, batch: list[_Job]) -> float:
                 batch[0].error = error
                 _roll_back(db)
                 return 0.0
-        elif not _all_succeed(db, batch):
+        else:
             for job in batch:
                 _savepoint(db, job)
         begun = time.monotonic()
@@ -182,19 +179,6 @@ def _commit(db: sqlite3.Connection, batch: list[_Job]) -> float:
             job.error = job.error or error
         _roll_back(db)
         return 0.0
-
-
-def _all_succeed(db: sqlite3.Connection, batch: list[_Job]) -> bool:
-    """Run *batch*; where one operation raises undo all of them. That is rare, and a savepoint each costs a third of a batch."""
-    db.execute("savepoint batch")
-    try:
-        for job in batch:
-            job.result = job.work(db)
-    except Exception:
-        db.execute("rollback to batch")
-        return False
-    db.execute("release batch")
-    return True
 
 
 def _savepoint(db: sqlite3.Connection, job: _Job) -> None:
