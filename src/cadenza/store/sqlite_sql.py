@@ -102,6 +102,7 @@ def move(*, claim: bool, head: bool, release: bool, heed: bool) -> str:
     fence = _FREE if claim else "epoch = :epoch and lease_owner is not null"
     if heed and not claim:
         fence += " and signals = :signals"
+    # The owner itself: SQLite 3.40 says 0 to "lease_owner is null" here even where it returns null for the column.
     return (
         f"update runs set {', '.join(changes)} where id = :id and seq = :expect and {fence} "
         "returning epoch, signals, cancel_requested, lease_owner"
