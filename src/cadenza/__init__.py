@@ -1,76 +1,25 @@
-"""Cadenza: typed workflows that wait for people."""
+"""Cadenza: typed workflows that wait for people.
 
-from .app import BoundWorkflow, Cadenza
-from .clock import Clock, SystemClock
-from .engine.deploy import DeployIssue, DeployReport
-from .engine.hooks import Notice
-from .errors import CadenzaError, NonRetryableError
-from .execution.context import StepContext
-from .execution.logs import RunLogFilter
-from .execution.sync_context import SyncStepContext
-from .execution.terms import BAIL, FAIL
-from .execution.tracing_context import TracingContext
-from .history.event import Failure, Suspension
-from .history.explain import Explanation
-from .history.result import (
-    Canceled,
-    Failed,
-    OutputOptions,
-    StepResult,
-    Success,
-    SuspendedRun,
-    Unfinished,
-    WorkflowResult,
-)
-from .inbox import Closing, Inbox, InboxPage
-from .model.graph import to_mermaid
-from .model.retry import Retry
-from .model.scope import Scope
-from .model.step import Step, step
-from .model.workflow import Workflow
-from .run import Run, RunStream
-from .tracing.options import Tracing, TracingOptions
+The public names are listed in `public.py`, which is loaded with the first of them that is asked for: the command line
+answers `--help` without.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .public import *  # noqa: F403  its __all__ is what is meant
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "BAIL",
-    "FAIL",
-    "BoundWorkflow",
-    "Cadenza",
-    "CadenzaError",
-    "Canceled",
-    "Clock",
-    "Closing",
-    "DeployIssue",
-    "DeployReport",
-    "Explanation",
-    "Failed",
-    "Failure",
-    "Inbox",
-    "InboxPage",
-    "NonRetryableError",
-    "Notice",
-    "OutputOptions",
-    "Retry",
-    "Run",
-    "RunLogFilter",
-    "RunStream",
-    "Scope",
-    "Step",
-    "StepContext",
-    "StepResult",
-    "Success",
-    "SuspendedRun",
-    "Suspension",
-    "SyncStepContext",
-    "SystemClock",
-    "Tracing",
-    "TracingContext",
-    "TracingOptions",
-    "Unfinished",
-    "Workflow",
-    "WorkflowResult",
-    "step",
-    "to_mermaid",
-]
+
+def __getattr__(name: str) -> object:
+    public = import_module(".public", __name__)
+    if name in public.__all__:
+        return getattr(public, name)
+    # Loading them has loaded most modules too: `cadenza.errors` works without an import of its own.
+    if name == "__all__":
+        return public.__all__
+    if name in globals():
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
