@@ -32,7 +32,7 @@ from .model.values import plain
 from .model.workflow import Durability, Workflow
 from .run import Run, new_run_id
 from .store.base import Page, RunQuery, Store, SuspensionQuery
-from .store.open import open_store
+from .store.open import open_store, store_instead
 from .store.packing import Codec
 from .tracing.metrics import OpenSuspensions
 from .tracing.options import Tracing
@@ -71,7 +71,7 @@ class Cadenza:
         tracing: Tracing | None = None,
     ) -> None:
         self.clock = clock or default_clock.get() or SystemClock()
-        self.store = open_store(store, codec)
+        self.store = open_store(store_instead.get() or store, codec)
         self.worker = worker
         self.engine = LocalEngine(
             self.store,

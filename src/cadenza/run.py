@@ -269,6 +269,11 @@ class RunStream(Generic[Out]):
         self._past: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
         self._task = asyncio.get_running_loop().create_task(self._call(call, arguments))
 
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self._run.id
+
     async def result(self) -> WorkflowResult[Out]:
         """The result of the call, when it returns; raises what it raises."""
         _, result = await asyncio.shield(self._task)

@@ -37,6 +37,15 @@ def migrate(path: Path) -> None:
         db.execute("commit")
 
 
+def versions(path: Path) -> tuple[int | None, int]:
+    """The version of the tables at *path*, None where there are none, and the one that is wanted. Changes nothing."""
+    if not path.exists():
+        return None, len(MIGRATIONS)
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        found: int = db.execute("pragma user_version").fetchone()[0]
+    return found or None, len(MIGRATIONS)
+
+
 def _open(path: Path) -> sqlite3.Connection:
     # The switch to WAL, once in a file's life, needs it alone and fails at once: SQLite's busy timeout does not count there.
     end = time.monotonic() + _PATIENCE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from pathlib import Path
 
 from ..errors import CodecConflict, UnknownStore
@@ -9,6 +10,9 @@ from .base import Store
 from .memory import MemoryStore
 from .packing import Codec
 from .sqlite import SqliteStore
+
+# The store of apps that are made here, whatever they name; the command line's `--store` sets it.
+store_instead: ContextVar[str | None] = ContextVar("cadenza_store_instead", default=None)
 
 
 def open_store(store: str | Path | Store | None, codec: Codec | None = None) -> Store:
