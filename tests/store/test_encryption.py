@@ -81,7 +81,7 @@ async def test_a_new_key_writes_and_the_old_one_still_reads(tmp_path: Path) -> N
         assert (await app.inbox.answer(question, "x")).result == "x"
     async with Cadenza(store=store, workflows=[flow], codec=AesGcm({"new": NEW})) as app:
         run = await app.get_run(run_id)
-        with pytest.raises(err.Unreadable, match="the key 'old', which is not there; there are: new"):
+        with pytest.raises(err.ValueUnreadable, match="the key 'old', which is not there; there are: new"):
             await run.get_state()
 
 
@@ -91,7 +91,7 @@ async def test_without_the_codec_nothing_is_read_and_nothing_changed(tmp_path: P
     async with Cadenza(store=store, workflows=[flow], worker=False) as app:
         run = await app.get_run(run_id)
         for call in (run.get_state(), run.resume(resume_data="x"), app.inbox.answer(question, "x")):
-            with pytest.raises(err.Unreadable, match="give it to the app, codec="):
+            with pytest.raises(err.ValueUnreadable, match="give it to the app, codec="):
                 await call
     async with Cadenza(store=store, workflows=[flow], codec=AesGcm({"old": OLD})) as app:
         assert (await app.inbox.get(question)).state == "open"
@@ -103,7 +103,7 @@ async def test_a_store_from_before_encryption_is_read_where_that_is_allowed(tmp_
         run = await app.workflow(flow).create_run("r")
         await run.start(input_data="plain")
     async with Cadenza(store=store, workflows=[flow], codec=AesGcm({"old": OLD})) as app:
-        with pytest.raises(err.Unreadable, match="reads_plain=True"):
+        with pytest.raises(err.ValueUnreadable, match="reads_plain=True"):
             await (await app.get_run("r")).get_state()
     codec = AesGcm({"old": OLD}, reads_plain=True)
     async with Cadenza(store=store, workflows=[flow], codec=codec) as app:
@@ -118,9 +118,9 @@ def test_bytes_that_were_changed_are_not_read() -> None:
     assert codec.encode(b"x") != codec.encode(b"x")
     for at in range(len(data)):
         changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-        with pytest.raises(err.Unreadable):
+        with pytest.raises(err.ValueUnreadable):
             codec.decode(changed)
-    with pytest.raises(err.Unreadable):
+    with pytest.raises(err.ValueUnreadable):
         AesGcm({"old": secrets.token_bytes(32)}).decode(data)
 
 

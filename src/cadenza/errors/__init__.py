@@ -22,9 +22,12 @@ CadenzaError
 ├── StepError                  misuse inside a step: it fails the step
 │   ├── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
 │   └── DeadlinePassed  QuestionWithdrawn  InvalidDeadline
-└── StoreError
-    ├── StoreClosed  StoreUnavailable  TextNotKept
-    └── StoreTooNew  UnknownStore  ExtraMissing
+├── StoreError
+│   ├── StoreClosed  StoreUnavailable  TextNotKept
+│   └── StoreTooNew  UnknownStore  ExtraMissing
+└── CommandError               a command line that cannot be done as it was given
+    ├── AppNotNamed  AppNotLoaded  InvalidJson  InvalidOption  Unreadable
+    └── AnswerMissing  NotConfirmed
 
 Each class builds its message from its arguments and keeps them as attributes. `code` is stable: the HTTP face, the
 command line and `result.error.code` use it.
@@ -35,6 +38,16 @@ from __future__ import annotations
 from .base import (
     CadenzaError,
     NonRetryableError,
+)
+from .commands import (
+    AnswerMissing,
+    AppNotLoaded,
+    AppNotNamed,
+    CommandError,
+    InvalidJson,
+    InvalidOption,
+    NotConfirmed,
+    Unreadable,
 )
 from .data import (
     CodecConflict,
@@ -64,7 +77,7 @@ from .data import (
     StoreUnavailable,
     TextNotKept,
     UnknownStore,
-    Unreadable,
+    ValueUnreadable,
     ValueNotKept,
     ValueTooLarge,
 )
@@ -125,10 +138,14 @@ __all__ = [
     "AmbiguousApp",
     "AmbiguousCode",
     "AmbiguousStep",
+    "AnswerMissing",
     "AppClosed",
     "AppError",
+    "AppNotLoaded",
+    "AppNotNamed",
     "CadenzaError",
     "CodecConflict",
+    "CommandError",
     "ConflictingTarget",
     "ContextClosed",
     "DeadlinePassed",
@@ -147,8 +164,10 @@ __all__ = [
     "InvalidId",
     "InvalidIndex",
     "InvalidInput",
+    "InvalidJson",
     "InvalidMapPath",
     "InvalidOnTimeout",
+    "InvalidOption",
     "InvalidReference",
     "InvalidResumeData",
     "InvalidState",
@@ -159,6 +178,7 @@ __all__ = [
     "Issue",
     "NoEventTarget",
     "NonRetryableError",
+    "NotConfirmed",
     "QuestionWithdrawn",
     "ResumeError",
     "RunAlive",
@@ -191,6 +211,7 @@ __all__ = [
     "UnknownStore",
     "UnknownWorkflow",
     "Unreadable",
+    "ValueUnreadable",
     "ValueNotKept",
     "ValueTooLarge",
     "WrongWorkflow",

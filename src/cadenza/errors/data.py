@@ -166,7 +166,7 @@ class StoreError(CadenzaError):
     """Something about the store itself."""
 
 
-class Unreadable(StoreError):
+class ValueUnreadable(StoreError):
     """What is kept cannot be read with the codec, or without one."""
 
 

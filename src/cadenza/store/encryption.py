@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from ..errors import ExtraMissing, Unreadable
+from ..errors import ExtraMissing, ValueUnreadable
 
 # No JSON text begins with it: what was written without encryption is told apart.
 _MARK = b"\x01"
@@ -53,23 +53,23 @@ class AesGcm:
         return head + nonce + self._ciphers[self._current].encrypt(nonce, data, head)
 
     def decode(self, data: bytes) -> bytes:
-        """What was encrypted; raises `Unreadable` where the key is not there, or the bytes were changed."""
+        """What was encrypted; raises `ValueUnreadable` where the key is not there, or the bytes were changed."""
         if data[:1] != _MARK:
             if self._reads_plain:
                 return data
-            raise Unreadable(
+            raise ValueUnreadable(
                 "a value was kept without encryption; AesGcm(..., reads_plain=True) reads such too"
             )
         start = 2 + data[1]
         head, name = data[:start], data[2:start].decode("utf-8", "replace")
         cipher = self._ciphers.get(name)
         if cipher is None:
-            raise Unreadable(
+            raise ValueUnreadable(
                 f"a value was encrypted with the key {name!r}, which is not there; there are: {', '.join(self._ciphers)}"
             )
         try:
             return cipher.decrypt(data[start : start + _NONCE], data[start + _NONCE :], head)
         except self._invalid as broken:
-            raise Unreadable(
+            raise ValueUnreadable(
                 f"a value under the key {name!r} was changed, or this is another key"
             ) from broken

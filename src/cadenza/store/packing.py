@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..errors import Unreadable
+from ..errors import ValueUnreadable
 from ..model.values import Json, decode, encode
 
 
 class Codec(Protocol):
-    """Turns bytes into other bytes and back. `decode` of what it cannot read raises `Unreadable`."""
+    """Turns bytes into other bytes and back. `decode` of what it cannot read raises `ValueUnreadable`."""
 
     def encode(self, data: bytes) -> bytes:
         """What is kept instead of *data*."""
@@ -38,14 +38,14 @@ class Packing:
     def unpack(self, data: bytes) -> Json:
         """The value that `pack` made *data* of.
 
-        Raises `Unreadable` where it was written with a codec that is not there.
+        Raises `ValueUnreadable` where it was written with a codec that is not there.
         """
         if self._codec is not None:
             return decode(self._codec.decode(data))
         try:
             return decode(data)
         except ValueError as error:
-            raise Unreadable(
+            raise ValueUnreadable(
                 "what is kept is no JSON: it was written through a codec; give it to the app, codec=..."
             ) from error
 
