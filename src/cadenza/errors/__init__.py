@@ -24,7 +24,8 @@ CadenzaError
 │   └── DeadlinePassed  QuestionWithdrawn  InvalidDeadline
 ├── StoreError
 │   ├── StoreClosed  StoreUnavailable  TextNotKept
-│   └── StoreTooNew  UnknownStore  ExtraMissing
+│   ├── StoreTooNew  UnknownStore  ExtraMissing
+│   └── ValueUnreadable  CodecConflict
 └── CommandError               a command line that cannot be done as it was given
     ├── AppNotNamed  AppNotLoaded  InvalidJson  InvalidOption  Unreadable
     └── AnswerMissing  NotConfirmed
@@ -77,9 +78,9 @@ from .data import (
     StoreUnavailable,
     TextNotKept,
     UnknownStore,
-    ValueUnreadable,
     ValueNotKept,
     ValueTooLarge,
+    ValueUnreadable,
 )
 from .definitions import (
     AmbiguousApp,
@@ -211,8 +212,8 @@ __all__ = [
     "UnknownStore",
     "UnknownWorkflow",
     "Unreadable",
-    "ValueUnreadable",
     "ValueNotKept",
     "ValueTooLarge",
+    "ValueUnreadable",
     "WrongWorkflow",
 ]
