@@ -31,9 +31,9 @@ def test_a_storm_over_a_sqlite_file_loses_nothing_and_does_nothing_twice(
     assert verdict.faults == []
     assert verdict.double_effects == 0
     # It was a storm.
-    assert verdict.kills > SECONDS / 3
-    assert verdict.accepted > 3 * SECONDS
-    assert verdict.refused["already_answered"] > SECONDS
+    assert verdict.kills > SECONDS / 6
+    assert verdict.accepted > SECONDS
+    assert verdict.refused["already_answered"] > SECONDS / 3
 
 
 @pytest.mark.slow
@@ -56,9 +56,9 @@ def test_a_storm_over_postgres_that_is_itself_restarted_loses_nothing_and_does_n
         print(f"\nstorm over Postgres, which was restarted {len(restarts)} times: {verdict}")
     assert verdict.faults == []
     assert verdict.double_effects == 0
-    assert verdict.kills > SECONDS / 4
+    assert verdict.kills > SECONDS / 6
     assert len(restarts) >= 2
-    assert verdict.accepted > SECONDS
+    assert verdict.accepted > SECONDS / 2
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Target = Annotated[str | None, Parameter(name="MODULE:APP", help="The app, as --app.")]
 
 # What each extra brings in.
-EXTRAS = {"cli": "cyclopts", "postgres": "psycopg"}
+EXTRAS = {"cli": "cyclopts", "encryption": "cryptography", "postgres": "psycopg"}
 # A store that was written to by a clock so far ahead of ours has been written to by a machine whose clock is wrong.
 _AHEAD = timedelta(seconds=5)
 
