@@ -1,0 +1,43 @@
+"""The routes of an app, inside a FastAPI application: `api.include_router(router(cadenza))`. Needs the extra `[fastapi]`."""
+
+from __future__ import annotations
+
+from ..app import Cadenza
+from ..errors import ExtraMissing
+
+try:
+    from fastapi import APIRouter
+
+    from ..server.app import faces, lifespan_of
+    from ..server.endpoint import Host, endpoint
+    from ..server.openapi import describe_route
+    from ..server.principal import Auth
+    from ..server.reading import BODY_LIMIT
+except ModuleNotFoundError as missing:
+    if (missing.name or "").partition(".")[0] not in {"fastapi", "starlette", "sse_starlette"}:
+        raise
+    raise ExtraMissing("fastapi", "cadenza.integrations.fastapi") from missing
+
+
+def router(cadenza: Cadenza, *, auth: Auth | None = None, body_limit: int = BODY_LIMIT) -> APIRouter:
+    """A router with the same routes as `cadenza.server.create_app`; they stand in the application's own OpenAPI document.
+
+    Including it runs the app with its worker for as long as the application lives.
+    """
+    host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit)
+    found = APIRouter(lifespan=lifespan_of(cadenza))
+    for face in faces():
+        for route in face.routes:
+            found.add_api_route(
+                f"{face.prefix}{route.path}",
+                endpoint(host, face, route),
+                methods=[route.method],
+                summary=route.summary,
+                tags=list(route.tags),
+                include_in_schema=route.documented,
+                openapi_extra=describe_route(face, route),
+            )
+    return found
+
+
+__all__ = ["router"]

@@ -1,0 +1,72 @@
+"""Routes as data: what a server answers, to whom, and with what. Starlette's routes and OpenAPI are both made of this."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..app import Cadenza
+from ..errors import CadenzaError
+from .principal import Principal, Scope
+from .refusal import Refusal
+
+Query = TypeVar("Query")
+Body = TypeVar("Body")
+Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[Query, Body]):
+    """One request, read: what a handler gets. `path` holds the parts of the path that the route names."""
+
+    cadenza: Cadenza
+    request: Request
+    path: Mapping[str, str]
+    query: Query
+    body: Body
+    principal: Principal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Generic[Query, Body]):
+    """One method of one path (below the prefix of its face: `/runs/{run_id}`) and who answers it.
+
+    `query` and `body` are any types that Pydantic knows, read from the request; None: nothing is read. A handler returns a
+    `Response`, or a value of the type `answer`, which is sent as JSON (with `answer` None: plain JSON as it is). `errors` are
+    those it is expected to raise; they are listed in OpenAPI. `media` is the content type of the answer.
+    """
+
+    method: Method
+    path: str
+    handler: Callable[[Call[Query, Body]], Awaitable[Any]]
+    scope: Scope
+    summary: str
+    query: type[Query] | None = None
+    body: type[Body] | None = None
+    answer: Any = None
+    media: str = "application/json"
+    errors: tuple[type[CadenzaError], ...] = ()
+    tags: tuple[str, ...] = ()
+    documented: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """Routes that share a prefix and the shape of their errors.
+
+    `statuses` are the HTTP statuses of an error: what `errors` of a route become in OpenAPI.
+    """
+
+    prefix: str
+    routes: Sequence[Route[Any, Any]]
+    refuse: Callable[[Request, Exception], Response | None]
+    status: Callable[[type[CadenzaError]], int]
+    error_media: str
+    error_schema: Mapping[str, Any]
+
+
+__all__ = ["Body", "Call", "Face", "Method", "Query", "Refusal", "Route"]
