@@ -78,12 +78,20 @@ class Engine(Protocol):
         run_id: str,
         context: Mapping[str, Any] | None,
         tracing: Asked,
+        *,
+        wait: bool = True,
     ) -> Snapshot:
         """Take up a run whose process has died."""
         ...
 
     async def rewind(
-        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Asked
+        self,
+        workflow: Workflow[Any, Any],
+        run_id: str,
+        travel: TravelRequest,
+        tracing: Asked,
+        *,
+        wait: bool = True,
     ) -> Snapshot:
         """Go back to a place and on from there."""
         ...

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from ..errors import RunNotFound
 from ..history.event import Entry
@@ -58,18 +58,37 @@ class Feed:
             self._listeners.pop(run_id, None)
 
 
+class Teller(Protocol):
+    """Makes events of the entries and chunks of one run. `seq` is the number of the last entry that it was told of."""
+
+    @property
+    def seq(self) -> int: ...
+    def begin(self, workflow_id: str, /) -> Json: ...
+    def tell(self, entry: Entry) -> list[Json]: ...
+    def chunk(self, path: Path, chunk: Json) -> Json: ...
+    def finish(self, status: str) -> Json: ...
+
+
 # How long one look at the store may be behind another process that drives the run; in this one nothing is.
 _PATIENCE = 1.0
 
 
 async def observe(
-    store: Store, feed: Feed, run_id: str, after: int, settled: Callable[[RunRow], bool]
-) -> AsyncIterator[Json]:
-    """The events of a run after entry *after*, then those to come, until it has ended or waits for people."""
+    store: Store,
+    feed: Feed,
+    run_id: str,
+    after: int,
+    settled: Callable[[RunRow], bool],
+    narrate: Callable[[str, Snapshot], Teller] = Narrator,
+) -> AsyncGenerator[Json]:
+    """The events of a run after entry *after*, then those to come, until it has ended or is *settled*.
+
+    They are told by what *narrate* makes of the run as it was then. Once the first one has come no chunk is missed.
+    """
     queue = feed.listen(run_id)
     try:
         past = list(await store.entries(run_id))
-        narrator = Narrator(run_id, fold(entry for entry in past if entry.seq <= after))
+        narrator = narrate(run_id, fold(entry for entry in past if entry.seq <= after))
         row = await store.row(run_id)
         if row is None:
             raise RunNotFound(run_id)
@@ -92,7 +111,7 @@ async def observe(
         feed.leave(run_id, queue)
 
 
-async def _news(store: Store, queue: asyncio.Queue[Item], narrator: Narrator, run_id: str) -> list[Json]:
+async def _news(store: Store, queue: asyncio.Queue[Item], narrator: Teller, run_id: str) -> list[Json]:
     entries = await store.entries(run_id, after=narrator.seq)
     events: list[Json] = []
     # While that was read, steps here may have written chunks, and then ended: their chunks come first.
@@ -104,7 +123,7 @@ async def _news(store: Store, queue: asyncio.Queue[Item], narrator: Narrator, ru
 
 
 async def _live(
-    store: Store, queue: asyncio.Queue[Item], narrator: Narrator, row: RunRow
+    store: Store, queue: asyncio.Queue[Item], narrator: Teller, row: RunRow
 ) -> AsyncIterator[Json]:
     """What comes next: from this process's queue, or because the store has changed."""
     changed = asyncio.ensure_future(store.wait(row.id, row, _PATIENCE))
@@ -116,13 +135,13 @@ async def _live(
         changed.cancel()
 
 
-def _tell_item(narrator: Narrator, item: Item) -> list[Json]:
+def _tell_item(narrator: Teller, item: Item) -> list[Json]:
     if isinstance(item, Chunk):
         return [narrator.chunk(item.path, item.chunk)]
     return tell_all(narrator, item) if item is not None else []
 
 
-def tell_all(narrator: Narrator, entries: list[Entry]) -> list[Json]:
+def tell_all(narrator: Teller, entries: list[Entry]) -> list[Json]:
     """The events of *entries*, as far as they follow what was told; where some are missing the store has them."""
     events: list[Json] = []
     for entry in entries:

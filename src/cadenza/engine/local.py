@@ -101,6 +101,8 @@ class LocalEngine(Settling):
         run_id: str,
         context: Mapping[str, Any] | None,
         tracing: Asked,
+        *,
+        wait: bool = True,
     ) -> Snapshot:
         """Take up a run whose process has died."""
         self.check_open()
@@ -119,10 +121,16 @@ class LocalEngine(Settling):
             if row.status in ENDED:
                 raise RunNotActive(run_id, row.status)
             raise RunAlive(run_id, "another process, which was faster")
-        return await self.result(drive, wait=True)
+        return await self.result(drive, wait=wait)
 
     async def rewind(
-        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Asked
+        self,
+        workflow: Workflow[Any, Any],
+        run_id: str,
+        travel: TravelRequest,
+        tracing: Asked,
+        *,
+        wait: bool = True,
     ) -> Snapshot:
         """Go back to a place and on from there."""
         self.check_open()
@@ -137,7 +145,7 @@ class LocalEngine(Settling):
         drive.claim_with(dead)
         drive.journal.note(replace(event, span=drive.leg.begin("time_travel")))
         self.spawn(drive)
-        return await self.result(drive, wait=True)
+        return await self.result(drive, wait=wait)
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
         """Ask a run to stop; False where it has ended."""

@@ -5,7 +5,7 @@ CadenzaError
 │   ├── InvalidId  DuplicateStep  EmptyWorkflow  UncommittedWorkflow
 │   └── IncompatibleTypes  AmbiguousCode  InvalidReference  InvalidDuration
 ├── AppError                   the program around the runs
-│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget  UnknownHook
+│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget  UnknownHook  ServeError
 ├── RunError                   a run that is not in the state that was asked for
 │   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive
 │   └── RunHeld  RunConflict  WrongWorkflow
@@ -96,6 +96,7 @@ from .definitions import (
     InvalidId,
     InvalidReference,
     NoEventTarget,
+    ServeError,
     UncommittedWorkflow,
     UnknownHook,
     UnknownWorkflow,
@@ -190,6 +191,7 @@ __all__ = [
     "RunNotActive",
     "RunNotFound",
     "RunNotSuspended",
+    "ServeError",
     "StepError",
     "StepNotFound",
     "StepNotSuspended",

@@ -150,3 +150,7 @@ class UnknownHook(AppError):
     def __init__(self, kind: str, known: Iterable[str]) -> None:
         self.kind, self.known = kind, list(known)
         super().__init__(f"there is no hook {kind!r}; there are: {listed(self.known)}")
+
+
+class ServeError(AppError):
+    """An app that cannot be served like that."""

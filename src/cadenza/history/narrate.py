@@ -24,6 +24,11 @@ class Narrator:
         self._asked: list[Path] = []
 
     @property
+    def snapshot(self) -> Snapshot:
+        """The run, as far as it was told."""
+        return self._run
+
+    @property
     def seq(self) -> int:
         """The number of the last entry that was told."""
         return self._run.seq

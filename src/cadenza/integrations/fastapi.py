@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..app import Cadenza
 from ..errors import ExtraMissing
 
@@ -19,12 +21,18 @@ except ModuleNotFoundError as missing:
     raise ExtraMissing("fastapi", "cadenza.integrations.fastapi") from missing
 
 
-def router(cadenza: Cadenza, *, auth: Auth | None = None, body_limit: int = BODY_LIMIT) -> APIRouter:
+def router(
+    cadenza: Cadenza,
+    *,
+    auth: Auth | None = None,
+    aliases: Mapping[str, str] | None = None,
+    body_limit: int = BODY_LIMIT,
+) -> APIRouter:
     """A router with the same routes as `cadenza.server.create_app`; they stand in the application's own OpenAPI document.
 
     Including it runs the app with its worker for as long as the application lives.
     """
-    host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit)
+    host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit, aliases=aliases or {})
     found = APIRouter(lifespan=lifespan_of(cadenza))
     for face in faces():
         for route in face.routes:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 
 from ..app import Cadenza
+from . import problem
 from .endpoint import Host, endpoint
 from .openapi import openapi
 from .principal import Auth
 from .reading import BODY_LIMIT
 from .route import Face
+from .studio import STUDIO, cross_origin
+from .wire import routes as wire
 
 
 def create_app(
@@ -25,26 +28,36 @@ def create_app(
     *,
     auth: Auth | None = None,
     studio: bool = False,
+    origins: Sequence[str] = (),
+    aliases: Mapping[str, str] | None = None,
     body_limit: int = BODY_LIMIT,
-    middleware: Iterable[Middleware] = (),
 ) -> Starlette:
     """An ASGI application that serves *cadenza*; run it, or mount it in another one.
 
     Its lifespan opens the app and runs the worker. A mounted application's lifespan does not run: the store then opens at the
-    first request, and timers, deadlines and orphaned runs need a worker elsewhere, or `async with cadenza` in the program around. *auth* says who
-    sent a request; without it everybody may do everything. *studio* adds what Mastra Studio asks for beside workflows, and
-    lets pages of other origins call with credentials.
+    first request, and timers, deadlines and orphaned runs need a worker elsewhere, or `async with cadenza` in the program
+    around. *auth* says who sent a request; without it everybody may do everything. *studio* adds what Mastra Studio asks for
+    beside workflows and lets pages on this machine call with credentials; *origins* are those of other pages that may.
+    *aliases* are further names of workflows on Mastra's routes: {name: id}.
     """
-    host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit)
+    host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit, aliases=aliases or {})
     served = faces(studio=studio)
     document = openapi(served)
 
     async def describe(_: Request) -> Response:
         return JSONResponse(document)
 
-    routes: list[BaseRoute] = [StarletteRoute("/api/openapi.json", describe, methods=["GET"])]
-    routes += starlette_routes(host, served)
-    app = Starlette(routes=routes, middleware=[*middleware], lifespan=lifespan_of(cadenza))
+    routes: list[BaseRoute] = [
+        StarletteRoute("/api/openapi.json", describe, methods=["GET"]),
+        StarletteRoute("/health", _health, methods=["GET"]),
+        *starlette_routes(host, served),
+    ]
+    app = Starlette(
+        routes=routes,
+        middleware=cross_origin(origins, studio=studio),
+        exception_handlers={HTTPException: _no_route},
+        lifespan=lifespan_of(cadenza),
+    )
     # "No such route" is what `/api/workflows/` gets: a redirect would lose the body of a POST.
     app.router.redirect_slashes = False
     return app
@@ -52,7 +65,7 @@ def create_app(
 
 def faces(*, studio: bool = False) -> list[Face]:
     """What is served: each face has a prefix, routes and a shape of errors."""
-    return []
+    return [wire.FACE, *([STUDIO] if studio else [])]
 
 
 def starlette_routes(host: Host, served: Iterable[Face]) -> list[BaseRoute]:
@@ -78,3 +91,15 @@ def lifespan_of(cadenza: Cadenza) -> Callable[[object], AbstractAsyncContextMana
             yield
 
     return lifespan
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"success": True})
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """No such route, or not with this method: to a client of Mastra's routes these are one."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    if request.scope["path"].startswith("/api/v1/"):
+        return problem.problem(status, "no_such_route", "There is no such route")
+    return PlainTextResponse("404 Not Found", status_code=404)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -23,11 +23,12 @@ _log = logging.getLogger("cadenza.server")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What all routes of one server share."""
+    """What all routes of one server share. `aliases` are further names of workflows on Mastra's routes: {name: id}."""
 
     cadenza: Cadenza
     auth: Auth | None
     body_limit: int
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 def endpoint(host: Host, face: Face, route: Route[Any, Any]) -> Callable[[Request], Awaitable[Response]]:
@@ -60,6 +61,7 @@ async def _answer(host: Host, route: Route[Any, Any], request: Request) -> Respo
             query=query,
             body=body,
             principal=principal,
+            aliases=host.aliases,
         )
     )
     if isinstance(found, Response):

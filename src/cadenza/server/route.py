@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from starlette.requests import Request
@@ -12,7 +12,6 @@ from starlette.responses import Response
 from ..app import Cadenza
 from ..errors import CadenzaError
 from .principal import Principal, Scope
-from .refusal import Refusal
 
 Query = TypeVar("Query")
 Body = TypeVar("Body")
@@ -29,6 +28,7 @@ class Call(Generic[Query, Body]):
     query: Query
     body: Body
     principal: Principal
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,8 @@ class Route(Generic[Query, Body]):
 class Face:
     """Routes that share a prefix and the shape of their errors.
 
-    `statuses` are the HTTP statuses of an error: what `errors` of a route become in OpenAPI.
+    `refuse` makes the answer to a request that ended in an error, None where that is a fault of ours; `status` says which HTTP
+    status it has, for OpenAPI.
     """
 
     prefix: str
@@ -67,6 +68,3 @@ class Face:
     status: Callable[[type[CadenzaError]], int]
     error_media: str
     error_schema: Mapping[str, Any]
-
-
-__all__ = ["Body", "Call", "Face", "Method", "Query", "Refusal", "Route"]
