@@ -27,7 +27,7 @@ def main() -> None:
         app, host="127.0.0.1", port=given.port, log_level="warning", timeout_graceful_shutdown=5
     )
     with config.bind_socket() as listening:
-        # A client that connects now waits until the server takes it.
+        listening.listen()  # a client that connects from now on waits until the server takes it
         print(f"listening on {listening.getsockname()[1]}", flush=True)  # noqa: T201  those who started it read that
         uvicorn.Server(config).run(sockets=[listening])
 

@@ -303,11 +303,11 @@ async def first(cause: Cause) -> Cause:
 
 
 @step
-async def boom(cause: Cause) -> Cause:
+async def boom(cause: Cause) -> Ok:
     raise RuntimeError(f"boom: {cause.reason}")
 
 
-failing = Workflow("failing", input=Cause, output=Cause).then(first).then(boom).commit()
+failing = Workflow("failing", input=Cause, output=Ok).then(first).then(boom).commit()
 
 
 class Millis(BaseModel):
@@ -414,12 +414,12 @@ multi_suspend = Workflow("multi-suspend", input=Topic, output=Answers).then(ask_
 
 
 class N(BaseModel):
-    n: int
+    n: Number
 
 
 @step
 async def emit(n: N, ctx: StepContext) -> N:
-    for i in range(1, n.n + 1):
+    for i in range(1, int(n.n) + 1):
         await ctx.writer.write({"type": "progress", "i": i, "text": f"é-{i}"})
     return n
 
@@ -451,11 +451,11 @@ bail_out = Workflow("bail-out", input=Bail, output=Via).then(maybe).then(tail).c
 
 
 class FailTimes(BaseModel):
-    failTimes: int  # noqa: N815
+    failTimes: Number  # noqa: N815
 
 
 class Attempts(BaseModel):
-    attempts: int
+    attempts: Number
 
 
 @step(retries=2)
@@ -478,7 +478,7 @@ class Tenant(BaseModel):
 
 @step
 async def echo(_: Nothing, ctx: StepContext) -> Tenant:
-    return Tenant(tenant=ctx.request_context().get("tenant", "none"))
+    return Tenant(tenant=ctx.request_context.get("tenant", "none"))
 
 
 context_echo = Workflow("context-echo", input=Nothing, output=Tenant).then(echo).commit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...engine.base import Resuming, Starting
-from ...errors import RunAlive
+from ...errors import InvalidIndex, RunAlive
 from ...history.resume import ResumeRequest, target_of
 from ...history.rewind import TravelRequest, records_of
 from ...history.snapshot import Snapshot
@@ -32,7 +32,7 @@ async def start(call: Call[Any, Start], found: Found, *, wait: bool) -> Snapshot
 
 
 async def resume(call: Call[Any, Resume], found: Found, *, wait: bool) -> Snapshot:
-    """Answer what is suspended and go on."""
+    """Answer what is suspended and go on. An item that does not wait is no error here: nothing happens."""
     body = call.body
     refuse_steps(body)
     resuming = Resuming(
@@ -45,7 +45,10 @@ async def resume(call: Call[Any, Resume], found: Found, *, wait: bool) -> Snapsh
         tracing=tracing_of(body),
         wait=wait,
     )
-    return await call.cadenza.engine.answer(found.workflow, found.row.id, resuming)
+    try:
+        return await call.cadenza.engine.answer(found.workflow, found.row.id, resuming)
+    except InvalidIndex:
+        return await call.cadenza.engine.snapshot(found.row.id)
 
 
 async def travel(call: Call[Any, TimeTravel], found: Found, *, wait: bool) -> Snapshot:

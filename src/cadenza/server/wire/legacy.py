@@ -24,7 +24,7 @@ _RESULT = ("status", "result", "error", "payload", "steps", "activeStepsPath", "
 async def execution_result(call: Call[None, None]) -> Json:
     """How a run stands, in fewer words."""
     found, snapshot, graph = await told_of(call, call.path["run_id"])
-    told = run_json(found.row, found.workflow, snapshot, graph, nested=False)
+    told = run_json(found.row, found.workflow, snapshot, graph, nested=True)
     return {name: told[name] for name in _RESULT if name in told}
 
 

@@ -38,6 +38,9 @@ class WireNarrator:
         self._graph = graph
         self._legs = legs
         self._resting: str | None = None
+        # In this leg: containers that were answered inside, and items that asked.
+        self._answered: set[Path] = set()
+        self._asked: set[Path] = set()
 
     @property
     def seq(self) -> int:
@@ -89,9 +92,32 @@ class WireNarrator:
         self._resting = self._rests(entry.event)
         bailed = isinstance(entry.event, ev.StepBailed)
         told = [found for event in self._inner.tell(entry) if (found := self._told(event, bailed=bailed))]
-        if isinstance(entry.event, ev.StepSuspended):
-            told += self._item(entry.event.path)
+        match entry.event:
+            case ev.StepSuspended(path=path):
+                told += self._item(path)
+            case ev.StepAnswered(path=path):
+                self._answered |= {path[:depth] for depth in range(1, len(path))}
+            case ev.RunSuspended(until=None):
+                told = [*self._still_waiting(), *told]
+            case _:
+                pass
         return [*events, *told]
+
+    def _still_waiting(self) -> list[Json]:
+        """Each foreach that went on in this leg and rests again because of items that were asked before it."""
+        asked = {event_path[:-1] for event_path in self._asked}
+        found = []
+        for path in sorted(self._answered - asked, key=len):
+            record = self._inner.snapshot.records.get(path)
+            if record is None or record.ended or not isinstance(_place(self._graph, _name(path)), Foreach):
+                continue
+            given = {"id": _name(path), "status": "suspended", "suspend_payload": None, "suspended_at": None}
+            payload = {"stepName": given["id"], "id": given["id"], "status": "suspended"}
+            ended = self._ended("workflow-step-suspended", given)
+            found.append(self._event("workflow-step-suspended", {**payload, **ended}))
+        self._answered.clear()
+        self._asked.clear()
+        return found
 
     def _rests(self, event: ev.Event) -> str | None:
         if isinstance(event, ev.RunSuspended):
@@ -123,9 +149,24 @@ class WireNarrator:
         told = {"payload": given["payload"], "startedAt": _millis(given["started_at"])}
         if "resumed_at" in given:
             told |= {"resumePayload": given["resume_payload"], "resumedAt": _millis(given["resumed_at"])}
+        else:
+            told |= self._resumed_inside(given["id"])
         if isinstance(place, Loop) and "iteration" in given:
             told["metadata"] = {"iterationCount": given["iteration"] + 1}
         return told
+
+    def _resumed_inside(self, name: str) -> Json:
+        """What a container was last answered."""
+        parts = tuple(name.split("."))
+        records = [
+            record
+            for path, record in self._inner.snapshot.records.items()
+            if record.resumed_at is not None and len(path) > len(parts) and ids(path)[: len(parts)] == parts
+        ]
+        last = max(records, key=lambda record: record.resumed_seq, default=None)
+        if last is None or last.resumed_at is None:
+            return {}
+        return {"resumePayload": isolate(last.resume_payload), "resumedAt": millis(last.resumed_at)}
 
     def _ended(self, kind: str, given: Json) -> Json:
         told: dict[str, Json] = {}
@@ -159,8 +200,9 @@ class WireNarrator:
         around = self._inner.snapshot.records.get(path[:-1])
         if not isinstance(path[-1], int) or around is None:
             return []
+        self._asked.add(path)
         items = around.payload if isinstance(around.payload, list) else []
-        name = ".".join(ids(path))
+        name = _name(path)
         done = [self._inner.snapshot.records.get((*path[:-1], i)) for i in range(len(items))]
         payload = {
             "stepName": name,
@@ -202,6 +244,10 @@ def _place(graph: Graph, name: str) -> Place | None:
         place = here.places.get(part) if here is not None else None
         here = inside(place) if place is not None else None
     return place
+
+
+def _name(path: Path) -> str:
+    return ".".join(ids(path))
 
 
 def _numbers(path: Path) -> tuple[int, ...]:

@@ -15,7 +15,8 @@ def schema_text(schema: Schema) -> str | None:
 def flat(schema: Json) -> Json:
     """*schema* with references put in their place and choices of one thing or nothing made that thing.
 
-    Studio's forms have no field for `anyOf`. A `Decimal` is a number or a text there: the number is kept.
+    Studio's forms have no field for `anyOf`. A `Decimal` is a number or a text there: the number is kept; so it is
+    for `int | float`.
     """
     return _flat(inlined(schema))
 
@@ -33,6 +34,8 @@ def _flat(part: Json) -> Json:
     kinds = [option.get("type") if isinstance(option, dict) else None for option in kept]
     if kinds == ["number", "string"] and "pattern" in kept[1]:
         kept = kept[:1]
+    if sorted(map(str, kinds)) == ["integer", "number"]:
+        kept = [{"type": "number"}]
     if len(kept) != 1 or not isinstance(kept[0], dict):
         return found
     rest = {key: item for key, item in found.items() if key != "anyOf"}

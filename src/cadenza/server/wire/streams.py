@@ -60,7 +60,10 @@ async def observe_run(call: Call[Observe, None]) -> Response:
 async def history(
     call: Call[Any, Any], found: Found, *, until_end: bool = False, legs: bool = True
 ) -> AsyncGenerator[Json]:
-    """The events of the run from its start on, then those to come; with *legs* as the streams that they came in."""
+    """The events of the run from its start on, then those to come; with *legs* as the streams that they came in.
+
+    A run that was not started is waited for.
+    """
     return _events(call, found, 0, await _graph(call, found), legs=legs, until_end=until_end)
 
 
@@ -94,7 +97,10 @@ def _events(
     call: Call[Any, Any], found: Found, after: int, graph: Graph, *, legs: bool, until_end: bool
 ) -> AsyncGenerator[Json]:
     def settled(row: RunRow) -> bool:
-        return not until_end and (engine.rests(row) or (row.status == "held" and row.lease is None))
+        # Who asks for the events of a run that was not started has come early.
+        if until_end or row.status == "pending":
+            return False
+        return engine.rests(row) or (row.status == "held" and row.lease is None)
 
     def narrate(run_id: str, snapshot: Snapshot) -> WireNarrator:
         return WireNarrator(run_id, snapshot, graph, legs=legs)
