@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import CadenzaError, RunAlive, RunNotActive
 from ...history.snapshot import Snapshot
 from ...model.values import Json
+from ...tracing.options import NOTHING_ASKED
 from ..route import Call
 from . import asking
 from .bodies import CreateRun, MaybeRun, Restart, Resume, Start, TheRun, TimeTravel
@@ -89,7 +90,7 @@ async def restart_all(call: Call[None, None]) -> Json:
     page = await call.cadenza.list_runs(workflow=workflow, status=("running", "waiting"), limit=None)
     for row in page.runs:
         try:
-            await call.cadenza.engine.restart(workflow, row.id, None, {}, wait=False)
+            await call.cadenza.engine.restart(workflow, row.id, None, NOTHING_ASKED, wait=False)
         except (RunAlive, RunNotActive):
             continue
     return {"message": "All active workflow runs restarted"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from ...model.values import Json
 from ...model.workflow import Workflow
 from ...run import new_run_id
 from ...store.base import RunRow
+from ...tracing.options import Asked, TracingOptions
 from ..refusal import Refusal
 from ..route import Call
 from .bodies import Acting
@@ -86,9 +88,23 @@ def context_of(body: Acting) -> Mapping[str, Json] | None:
     return None if given is None else {key: value for key, value in given.items() if key not in _RESERVED}
 
 
-def tracing_of(body: Acting) -> Mapping[str, Any]:
-    """What the request says of tracing."""
-    return {} if body.tracing_options is None else {"options": body.tracing_options}
+def tracing_of(body: Acting) -> Asked:
+    """What the request says of tracing; what is no use for a trace is left out."""
+    given = body.tracing_options or {}
+    metadata, tags = given.get("metadata"), given.get("tags")
+    return Asked(
+        options=TracingOptions(
+            metadata=metadata if isinstance(metadata, dict) else {},
+            tags=[tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else (),
+            trace_id=_hex(given.get("traceId"), 32),
+            parent_span_id=_hex(given.get("parentSpanId"), 16),
+        )
+    )
+
+
+def _hex(given: Json, digits: int) -> str | None:
+    fits = isinstance(given, str) and re.fullmatch(f"[0-9a-fA-F]{{1,{digits}}}", given) is not None
+    return given if fits else None
 
 
 def refuse_steps(body: Acting) -> None:
