@@ -32,7 +32,7 @@ def _flat(part: Json) -> Json:
         return found
     kept = [option for option in options if option != {"type": "null"}]
     kinds = [option.get("type") if isinstance(option, dict) else None for option in kept]
-    if kinds == ["number", "string"] and "pattern" in kept[1]:
+    if kinds == ["number", "string"]:
         kept = kept[:1]
     if sorted(map(str, kinds)) == ["integer", "number"]:
         kept = [{"type": "number"}]
