@@ -93,3 +93,11 @@ def test_the_snippets_of_a_how_to_print_what_their_comments_say(page: str, tmp_p
     (tmp_path / "snippets.py").write_text(source)
     (tmp_path / "prompt.py").write_text(PROMPT)
     assert run(tmp_path, "prompt.py").splitlines() == promised(source)
+
+
+def test_the_page_on_serving_does_what_it_says(tmp_path: Path) -> None:
+    first, *rest = python("docs/how-to/serve.md")
+    (tmp_path / "shop.py").write_text(first)
+    example = "from shop import *\n" + "\n".join(rest)
+    (tmp_path / "example.py").write_text(example)
+    assert run(tmp_path, "example.py").splitlines() == promised(example)
