@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,16 @@ import pytest
 
 from cadenza.errors import RunConflict
 from cadenza.store import postgres_sql as sql
-from cadenza.store.base import Closed, KeptEvent, RunQuery, SuspensionQuery, Wanted
+from cadenza.store.base import (
+    Closed,
+    DueSchedules,
+    Fire,
+    KeptEvent,
+    RunQuery,
+    Schedule,
+    SuspensionQuery,
+    Wanted,
+)
 from cadenza.store.postgres import PostgresStore
 from cadenza.store.postgres_connections import Connections, Values
 from cadenza.store.postgres_find import find, suspensions
@@ -47,7 +57,10 @@ select 's-' || n, 'run-' || n, 0, case when n % 10 = 0 then 'open' else 'answere
 from generate_series(1, 10000) n;
 insert into cadenza_events select 'e-' || n, 'event-' || n % 100, n, n + 1, '{}' from generate_series(1, 10000) n;
 insert into cadenza_graphs select 'g-' || n, '{}' from generate_series(1, 10000) n;
-analyze cadenza_runs, cadenza_entries, cadenza_suspensions, cadenza_events, cadenza_graphs;
+insert into cadenza_schedules (id, workflow, declared, due_at, created_at, version, payload)
+select 'sch-' || n, 'w' || n % 50, n % 2 = 0, case when n % 3 = 0 then n end, n, 1, '{}' from generate_series(1, 10000) n;
+insert into cadenza_fires select 'sch-' || n % 100, 'run-' || n, n, '{}' from generate_series(1, 10000) n;
+analyze cadenza_runs, cadenza_entries, cadenza_suspensions, cadenza_events, cadenza_graphs, cadenza_schedules, cadenza_fires;
 """
 
 LISTS: dict[str, RunQuery] = {
@@ -116,6 +129,21 @@ async def everything(store: PostgresStore) -> None:
     await store.drop_event("e-7")
     await store.signals(["run-7", "run-8"])
     await store.delete("run-7")
+    schedule = Schedule(id="sch-7", workflow="w7", cron="* * * * *", created_at=AT, updated_at=AT)
+    await store.add_schedule(schedule)
+    await store.schedule("sch-7")
+    await store.schedules()
+    await store.schedules("w7")
+    await store.change_schedule(replace(schedule, version=2))
+    fire = Fire(schedule_id="sch-7", run_id="run-7", scheduled_at=AT, at=AT)
+    await store.change_schedule(replace(schedule, version=3), fire)
+    due = DueSchedules(
+        now=datetime(1970, 1, 1, microsecond=50, tzinfo=UTC), workflows=["w7"], declared=["sch-8"]
+    )
+    await store.due_schedules(due)
+    await store.next_schedule(due)
+    await store.fires("sch-7", limit=10)
+    await store.delete_schedule("sch-7")
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +185,7 @@ async def test_every_statement_finds_its_rows_by_an_index(
     # `CLAIMED` is made after a break alone, the others are those of migrations and of listening.
     made[sql.CLAIMED] = {"owner": "owner-3", "until": 7}
     made[sql.CALLED] = {"id": "s-7", "call": "c"}
+    made[sql.SCHEDULE_CALLED] = {"id": "sch-7", "call": "c"}
     apart = {"WHERE", "VERSION", "LOCK", "MAKE_VERSION", "SET_VERSION", "NOTIFY", "RUN", "SUSPENSION", "FREE"}
     named = {v for k, v in vars(sql).items() if k.isupper() and isinstance(v, str) and not k.startswith("_")}
     assert named - made.keys() == {getattr(sql, name) for name in apart}

@@ -22,6 +22,8 @@ CadenzaError
 ├── StepError                  misuse inside a step: it fails the step
 │   ├── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
 │   └── DeadlinePassed  QuestionWithdrawn  InvalidDeadline
+├── ScheduleError
+│   └── InvalidCron  InvalidTimezone  ScheduleNotFound  DuplicateSchedule  ScheduleDeclared
 ├── StoreError
 │   ├── StoreClosed  StoreUnavailable  TextNotKept
 │   ├── StoreTooNew  UnknownStore  ExtraMissing
@@ -132,6 +134,14 @@ from .runs import (
     RunNotSuspended,
     WrongWorkflow,
 )
+from .scheduling import (
+    DuplicateSchedule,
+    InvalidCron,
+    InvalidTimezone,
+    ScheduleDeclared,
+    ScheduleError,
+    ScheduleNotFound,
+)
 
 __all__ = [
     "ActorNotAllowed",
@@ -153,6 +163,7 @@ __all__ = [
     "DeadlinePassed",
     "DefinitionError",
     "DuplicateKey",
+    "DuplicateSchedule",
     "DuplicateStep",
     "DuplicateWorkflow",
     "EmptyWorkflow",
@@ -160,6 +171,7 @@ __all__ = [
     "IdempotencyConflict",
     "IncompatibleTypes",
     "InvalidContext",
+    "InvalidCron",
     "InvalidData",
     "InvalidDeadline",
     "InvalidDuration",
@@ -177,6 +189,7 @@ __all__ = [
     "InvalidStepInput",
     "InvalidStepOutput",
     "InvalidSuspendData",
+    "InvalidTimezone",
     "Issue",
     "NoEventTarget",
     "NonRetryableError",
@@ -191,6 +204,9 @@ __all__ = [
     "RunNotActive",
     "RunNotFound",
     "RunNotSuspended",
+    "ScheduleDeclared",
+    "ScheduleError",
+    "ScheduleNotFound",
     "ServeError",
     "StepError",
     "StepNotFound",

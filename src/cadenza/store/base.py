@@ -36,6 +36,7 @@ from .messages import (
     Wanted,
     Write,
 )
+from .schedule_rows import DueSchedules, Fire, Schedule
 
 __all__ = [
     "Accepted",
@@ -44,6 +45,8 @@ __all__ = [
     "Claim",
     "Claimed",
     "Closed",
+    "DueSchedules",
+    "Fire",
     "Head",
     "KeptEvent",
     "Lease",
@@ -55,6 +58,7 @@ __all__ = [
     "Reply",
     "RunQuery",
     "RunRow",
+    "Schedule",
     "Store",
     "Stored",
     "SuspensionQuery",
@@ -179,6 +183,50 @@ class Store(Protocol):
 
     async def drop_event(self, event_id: str) -> bool:
         """Remove a kept event; False where it is gone."""
+        ...
+
+    # Schedules: rows that change by compare-and-set on their version, and what they started.
+
+    async def add_schedule(self, schedule: Schedule) -> bool:
+        """Keep a new schedule; False where there is one with its id."""
+        ...
+
+    async def schedule(self, schedule_id: str) -> Schedule | None:
+        """One schedule."""
+        ...
+
+    async def schedules(self, workflow: str | None = None) -> Sequence[Schedule]:
+        """All schedules, or those of one workflow, the oldest first."""
+        ...
+
+    async def change_schedule(self, schedule: Schedule, fire: Fire | None = None) -> bool:
+        """Let *schedule* stand for the one with its id, and keep *fire*, where that has the version before.
+
+        Of many who try at once one succeeds. A fire of a run that is known already is left as it is.
+        """
+        ...
+
+    async def delete_schedule(self, schedule_id: str) -> bool:
+        """Remove a schedule and the history of its fires (no runs); False where there is none."""
+        ...
+
+    async def due_schedules(self, due: DueSchedules) -> Sequence[Schedule]:
+        """The schedules that are due."""
+        ...
+
+    async def next_schedule(self, due: DueSchedules) -> datetime | None:
+        """When the first of those that are not due yet will be, or None."""
+        ...
+
+    async def fires(
+        self,
+        schedule_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[Fire]:
+        """When a schedule fired, the latest first; *since* and *until* are inclusive."""
         ...
 
     async def find(self, query: RunQuery) -> Page:

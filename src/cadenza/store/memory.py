@@ -36,11 +36,11 @@ from .base import (
     Wanted,
     Write,
 )
-from .memory_events import MemoryEvents
 from .memory_run import Run, matches, means
+from .memory_schedules import MemorySchedules
 
 
-class MemoryStore(MemoryEvents):
+class MemoryStore(MemorySchedules):
     """Runs that are gone when this object is."""
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ from .base import (
 )
 from .packing import Codec, Packing
 from .postgres_home import Homes
-from .postgres_waits import PostgresWaits
+from .postgres_schedules import PostgresSchedules
 from .postgres_write import PreparedAnswer, PreparedWrite, claim_values
 from .rows import (
     micros,
@@ -53,7 +53,7 @@ _RUN_COLUMNS = len(sql.RUN.split(","))
 _LOOKS = 5
 
 
-class PostgresStore(PostgresWaits):
+class PostgresStore(PostgresSchedules):
     """Runs in the database at *url*, in the first schema of its `search_path`.
 
     At most *pool_size* connections are open, and one that listens; while the database is away, calls are tried for *patience*

@@ -47,7 +47,23 @@ create index cadenza_events_by_end on cadenza_events (until);
 create table cadenza_graphs (fingerprint text collate "C" primary key, payload bytea not null);
 """
 
-MIGRATIONS = (_TABLES,)
+# 2: schedules, and when they fired.
+_SCHEDULES = """
+create table cadenza_schedules (
+  id text collate "C" primary key, workflow text not null, declared boolean not null, due_at bigint,
+  created_at bigint not null, version bigint not null, payload bytea not null, call text
+);
+create index cadenza_schedules_by_time on cadenza_schedules (created_at, id);
+create index cadenza_schedules_by_workflow on cadenza_schedules (workflow, created_at, id);
+create index cadenza_schedules_due on cadenza_schedules (due_at, id) where due_at is not null;
+create table cadenza_fires (
+  schedule text collate "C" not null, run text collate "C" not null, at bigint not null, payload bytea not null,
+  primary key (schedule, run)
+);
+create index cadenza_fires_by_time on cadenza_fires (schedule, at, run);
+"""
+
+MIGRATIONS = (_TABLES, _SCHEDULES)
 
 # The schema that holds the tables, if they are there.
 WHERE = "select (select relnamespace::bigint from pg_class where oid = to_regclass('cadenza_version'))"
@@ -193,6 +209,44 @@ KEEP = (
 )
 KEPT = "select payload from cadenza_events where name = %(name)s and until > %(now)s order by at, id"
 DROP = "delete from cadenza_events where id = %(id)s returning id"
+
+# Schedules. `call` tells a statement that was made again after its connection broke whether it was made before.
+ADD_SCHEDULE = (
+    "insert into cadenza_schedules (id, workflow, declared, due_at, created_at, version, payload, call) "
+    "values (%(id)s, %(workflow)s, %(declared)s, %(due_at)s, %(created_at)s, %(version)s, %(payload)s, %(call)s) "
+    "on conflict (id) do nothing returning id"
+)
+SCHEDULE = "select payload from cadenza_schedules where id = %(id)s"
+SCHEDULE_CALLED = "select 1 from cadenza_schedules where id = %(id)s and call = %(call)s"
+SCHEDULES = "select payload from cadenza_schedules order by created_at, id"
+SCHEDULES_OF = "select payload from cadenza_schedules where workflow = %(workflow)s order by created_at, id"
+# The compare-and-set of whatever changes a schedule.
+CHANGE_SCHEDULE = (
+    "update cadenza_schedules set workflow = %(workflow)s, due_at = %(due_at)s, declared = %(declared)s, "
+    "version = %(version)s, payload = %(payload)s, call = %(call)s "
+    "where id = %(id)s and version = %(version)s - 1 returning id"
+)
+# The same, with a fire.
+CHANGE_AND_FIRE = (
+    f"with changed as ({CHANGE_SCHEDULE}), fired as ("
+    "insert into cadenza_fires (schedule, run, at, payload) "
+    "select %(schedule)s, %(run)s, %(at)s, %(fire)s from changed on conflict (schedule, run) do nothing) "
+    "select id from changed"
+)
+DELETE_SCHEDULE = (
+    "with gone as (delete from cadenza_schedules where id = %(id)s returning id), "
+    "fires as (delete from cadenza_fires where schedule = %(id)s) select id from gone"
+)
+_CONCERNED = "workflow = any(%(workflows)s::text[]) and (not declared or id = any(%(declared)s::text[]))"
+DUE_SCHEDULES = (
+    f"select payload from cadenza_schedules where due_at is not null and due_at <= %(now)s and {_CONCERNED} "
+    "order by due_at, id limit %(limit)s"
+)
+NEXT_SCHEDULE = f"select min(due_at) from cadenza_schedules where due_at is not null and due_at > %(now)s and {_CONCERNED}"
+FIRES = (
+    "select payload from cadenza_fires where schedule = %(schedule)s and at >= %(since)s and at <= %(until)s "
+    "order by at desc, run desc limit %(limit)s"
+)
 
 # Tell whoever listens.
 NOTIFY = "select pg_notify(%(channel)s, %(told)s)"

@@ -56,12 +56,13 @@ from .rows import (
 )
 from .sqlite_look_out import LookOut, Row
 from .sqlite_prepared import NotAsSeen, Prepared, PreparedAnswer, claim_values, known
+from .sqlite_schedules import SqliteSchedules
 from .sqlite_writer import Writer, connect
 
 _T = TypeVar("_T")
 
 
-class SqliteStore:
+class SqliteStore(SqliteSchedules):
     """Runs in the SQLite file at *path*; payloads go through *codec*."""
 
     def __init__(self, path: str | Path, *, codec: Codec | None = None) -> None:

@@ -42,7 +42,22 @@ create index events_by_end on events (until);
 create table graphs (fingerprint text primary key, payload blob not null) without rowid;
 """
 
-MIGRATIONS = (_TABLES,)
+# 2: schedules, and when they fired.
+_SCHEDULES = """
+create table schedules (
+  id text primary key, workflow text not null, declared integer not null, due_at integer,
+  created_at integer not null, version integer not null, payload blob not null
+) without rowid;
+create index schedules_by_time on schedules (created_at, id);
+create index schedules_by_workflow on schedules (workflow, created_at, id);
+create index schedules_due on schedules (due_at, id) where due_at is not null;
+create table fires (
+  schedule text not null, run text not null, at integer not null, payload blob not null, primary key (schedule, run)
+) without rowid;
+create index fires_by_time on fires (schedule, at, run);
+"""
+
+MIGRATIONS = (_TABLES, _SCHEDULES)
 
 _RUN = (
     "id, workflow, engine, resource, status, seq, fingerprint, wake_at, lease_owner, lease_until, epoch, signals, "
