@@ -11,6 +11,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 from .clock import Clock, SystemClock, WatchingClock, default_clock
 from .engine.deploy import DeployReport, check_deploy
 from .engine.driving import VALUE_LIMIT
+from .engine.firing import Firing
 from .engine.hooks import KINDS, Hook, HookKind
 from .engine.local import LocalEngine
 from .engine.sending import Event, send
@@ -31,6 +32,7 @@ from .model.duration import Duration, duration_of
 from .model.values import plain
 from .model.workflow import Durability, Workflow
 from .run import Run, new_run_id
+from .schedules import Schedules
 from .store.base import Page, RunQuery, Store, SuspensionQuery
 from .store.open import open_store, store_instead
 from .store.packing import Codec
@@ -87,8 +89,10 @@ class Cadenza:
         # A clock for tests moves time on when nothing happens; it has to see what does.
         if isinstance(self.clock, WatchingClock):
             self.clock.watch(self.engine)
-        self._worker = Worker(self.engine, lambda: self._workflows)
         self.inbox = Inbox(self.engine, lambda id_: self.workflow(id_).workflow)
+        self.schedules = Schedules(self.engine, lambda id_: self.workflow(id_).workflow)
+        firing = Firing(self.engine, lambda: self._workflows, self.schedules)
+        self._worker = Worker(self.engine, lambda: self._workflows, firing)
         for workflow in workflows:
             self.register(workflow)
 
@@ -137,6 +141,39 @@ class Cadenza:
         if found is None or (isinstance(workflow, Workflow) and found is not workflow):
             raise UnknownWorkflow(id_, self._workflows)
         return BoundWorkflow(app=self, workflow=found)
+
+    def schedule(
+        self,
+        workflow: Workflow[Any, Any] | str,
+        *,
+        cron: str,
+        timezone: str | None = None,
+        input_data: Any = None,
+        initial_state: Any = None,
+        runtime_context: Mapping[str, Any] | None = None,
+        resource_id: str | None = None,
+        metadata: Any = None,
+        id: str | None = None,
+    ) -> str:
+        """Declare that the workflow is started at the moments of *cron*, in *timezone* (`"Europe/Berlin"`; UTC); its id.
+
+        A worker of any process that declares it fires it, once over all of them; one fire makes up for those that were missed
+        while none ran. *id* is the workflow's where there is one schedule of it. What is said here replaces what the store has,
+        except whether it is paused. `app.schedules` lists, pauses, runs and makes others at run time.
+
+        Raises `InvalidCron`, `InvalidTimezone`, `InvalidInput`, `InvalidState`, `DuplicateSchedule`, `UnknownWorkflow`.
+        """
+        return self.schedules.declare(
+            workflow,
+            id=id,
+            cron=cron,
+            timezone=timezone,
+            input_data=input_data,
+            initial_state=initial_state,
+            runtime_context=runtime_context,
+            resource_id=resource_id,
+            metadata=metadata,
+        )
 
     async def get_run(self, run_id: str) -> Run[Any]:
         """The handle of a stored run.
@@ -253,6 +290,7 @@ class Cadenza:
 
     async def __aenter__(self) -> Self:
         await self.store.setup()
+        await self.schedules.say()
         if self.worker:
             self._worker.start()
         if self._tracing.count_suspensions:

@@ -29,11 +29,12 @@ from .model.scope import Scope
 from .model.step import Step, step
 from .model.workflow import Workflow
 from .run import Run, RunStream
+from .schedules import Schedules
+from .store.schedule_rows import Fire, Schedule
 from .tracing.options import Tracing, TracingOptions
 
 __all__ = [
     "BAIL",
-    "FAIL",
     "BoundWorkflow",
     "Cadenza",
     "CadenzaError",
@@ -43,8 +44,10 @@ __all__ = [
     "DeployIssue",
     "DeployReport",
     "Explanation",
+    "FAIL",
     "Failed",
     "Failure",
+    "Fire",
     "Inbox",
     "InboxPage",
     "NonRetryableError",
@@ -54,6 +57,8 @@ __all__ = [
     "Run",
     "RunLogFilter",
     "RunStream",
+    "Schedule",
+    "Schedules",
     "Scope",
     "Step",
     "StepContext",

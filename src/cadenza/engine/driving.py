@@ -93,6 +93,11 @@ class Driving:
         return self._clock
 
     @property
+    def secret_keys(self) -> frozenset[str]:
+        """The keys of the runtime context that are never kept."""
+        return self._secret_keys
+
+    @property
     def under_way(self) -> int:
         """How many runs are driven here now."""
         return len(self._drives)

@@ -1,7 +1,7 @@
 """Worker: finds runs that are due, orphaned, or have an answer and no driver, and lets the engine go on with them.
 
 Any number of workers, in any processes, may look at one store: each run is claimed by one. A worker also lets happen what is
-due at open questions: what follows their deadline.
+due at open questions: what follows their deadline; and it fires schedules.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..history.event import Suspension
 from ..model.workflow import Workflow
 from ..store.base import Claimed, Wanted
 from . import owner
+from .firing import Firing
 from .hooks import HookKind, Notice
 from .lease import LEASE
 from .listing import runs_with
@@ -39,10 +40,14 @@ class Worker:
     """Looks after the runs of *workflows* for one engine, from `start` to `stop`."""
 
     def __init__(
-        self, engine: LocalEngine, workflows: Callable[[], Mapping[str, Workflow[Any, Any]]]
+        self,
+        engine: LocalEngine,
+        workflows: Callable[[], Mapping[str, Workflow[Any, Any]]],
+        firing: Firing,
     ) -> None:
         self._engine = engine
         self._workflows = workflows
+        self._firing = firing
         self._nudge = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         # Workflows whose held runs were found, and those that are still to be looked at.
@@ -71,14 +76,15 @@ class Worker:
             self._engine.looking = True
             try:
                 found = await self.look()
-                due = await self._engine.store.next_due()
+                dues = [await self._engine.store.next_due(), await self._firing.next_due()]
+                due = min((at for at in dues if at is not None and at > looked_at), default=None)
             except Exception:  # the store is away for a while: the worker outlives that
                 _log.exception("the worker could not look for runs; it tries again")
                 found = 0
             finally:
                 self._engine.looking = False
             if not found:
-                await self._pause(due if due is not None and due > looked_at else None)
+                await self._pause(due)
 
     async def look(self) -> int:
         """Look once: take up what needs a driver, and let happen what is due. How many there were."""
@@ -87,7 +93,8 @@ class Worker:
             await self._take_over(one)
         due = await self._engine.store.due(self._engine.clock.now(), _DUE_AT_ONCE)
         tried = await self._try_held()
-        return len(claimed) + tried + sum(await asyncio.gather(*[self._pass(row) for row in due]))
+        passed = sum(await asyncio.gather(*[self._pass(row) for row in due]))
+        return len(claimed) + tried + passed + await self._firing.look()
 
     async def _try_held(self) -> int:
         """Go on with held runs that today's code fits again; how many were tried.
