@@ -11,6 +11,7 @@ from anyio import fail_after
 
 from cadenza import Cadenza, StepContext, Workflow, step
 from cadenza import errors as err
+from cadenza.engine.feed import observe
 
 
 @step
@@ -446,3 +447,41 @@ async def test_a_canceled_run_is_told_as_such() -> None:
         await run.cancel()
 
         assert await told(run.observe_stream()) == [*HISTORY[:5], "canceled", "finish"]
+
+
+async def test_a_stream_of_a_quiet_run_leaves_the_store_alone(store: str) -> None:
+    """Every wait that was given up woke the next one: as long as it was open, a stream read the store without a pause."""
+
+    @step
+    async def asks(value: int, ctx: StepContext) -> int:
+        return value + await ctx.ask(int)
+
+    flow = Workflow("quiet", input=int).then(asks).commit()
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+        looks: list[str] = []
+        row = app.store.row
+
+        async def counted(run_id: str) -> Any:
+            looks.append(run_id)
+            return await row(run_id)
+
+        app.store.row = counted  # type: ignore[method-assign]
+        seen = asyncio.Event()
+
+        async def watch() -> None:
+            async for event in observe(app.store, app.engine.feed, run.id, 0, lambda _: False):
+                if event["type"] == "workflow-step-suspended":
+                    seen.set()
+
+        watching = asyncio.ensure_future(watch())
+        await run.start(input_data=1)
+        with fail_after(5):
+            await seen.wait()
+        for _ in range(20):
+            await asyncio.to_thread(lambda: None)
+        looks.clear()
+        for _ in range(100):
+            await asyncio.to_thread(lambda: None)
+        assert len(looks) <= 2
+        watching.cancel()

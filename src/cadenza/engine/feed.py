@@ -127,7 +127,8 @@ async def _live(
 ) -> AsyncIterator[Json]:
     """What comes next: from this process's queue, or because the store has changed."""
     changed = asyncio.ensure_future(store.wait(row.id, row, _PATIENCE))
-    changed.add_done_callback(lambda _: queue.put_nowait(None))
+    # Not where it is given up: that would wake the next wait at once, which gives up its own, and so on without end.
+    changed.add_done_callback(lambda done: None if done.cancelled() else queue.put_nowait(None))
     try:
         for event in _tell_item(narrator, await queue.get()):
             yield event
