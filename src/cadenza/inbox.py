@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from .engine.answers import check_actor
@@ -144,6 +144,7 @@ class Inbox:
             raise InvalidDeadline(
                 show(row.path), f"{until!r} has no time zone; write datetime(..., tzinfo=UTC)"
             )
+        until = until.astimezone(UTC)
         moved = replace(row, deadline=until)
         _, told = stage_of(moved)
         if not await self._engine.store.extend(suspension_id, until, due_after(moved, told)):
@@ -184,15 +185,26 @@ class Inbox:
         found: WorkflowResult[Any] = result_of(row.run_id, workflow.id, snapshot, OutputOptions())
         return found
 
+    async def check(self, suspension_id: str, *, actor: str | None = None) -> None:
+        """Raise what `answer` would, where the question is closed or *actor* may not answer it."""
+        row = await self.get(suspension_id)
+        refuse(row)
+        check_actor(row, actor, await self._engine.snapshot(row.run_id))
+
     async def cancel(
-        self, suspension_id: str, reason: str | None = None, *, actor: str | None = None
+        self,
+        suspension_id: str,
+        reason: str | None = None,
+        *,
+        actor: str | None = None,
+        via: str = "inbox",
     ) -> None:
         """Withdraw a question: no answer is taken any more, and the step that asked fails with `QuestionWithdrawn`.
 
         Raises as `answer` does where it is not open.
         """
         row, workflow = await self._find(suspension_id)
-        await self._engine.withdraw(workflow, row, reason, actor, "inbox")
+        await self._engine.withdraw(workflow, row, reason, actor, via)
 
     async def history(self, run_id: str) -> Sequence[Closing]:
         """How the questions of a run were closed, in that order.

@@ -5,7 +5,7 @@ CadenzaError
 │   ├── InvalidId  DuplicateStep  EmptyWorkflow  UncommittedWorkflow
 │   └── IncompatibleTypes  AmbiguousCode  InvalidReference  InvalidDuration
 ├── AppError                   the program around the runs
-│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget  UnknownHook  ServeError
+│   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget  UnknownHook  ServeError > NobodyChecked
 ├── RunError                   a run that is not in the state that was asked for
 │   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive
 │   └── RunHeld  RunConflict  WrongWorkflow
@@ -22,6 +22,8 @@ CadenzaError
 ├── StepError                  misuse inside a step: it fails the step
 │   ├── DuplicateKey  InvalidMapPath  StepNotFound  NotAList  ContextClosed
 │   └── DeadlinePassed  QuestionWithdrawn  InvalidDeadline
+├── DoorError                  who may come in, and how
+│   └── InvalidLink  LinkExpired  AnswerNotOffered  WeakSecret
 ├── ScheduleError
 │   └── InvalidCron  InvalidTimezone  ScheduleNotFound  DuplicateSchedule  ScheduleDeclared
 ├── StoreError
@@ -103,6 +105,14 @@ from .definitions import (
     UnknownHook,
     UnknownWorkflow,
 )
+from .doors import (
+    AnswerNotOffered,
+    DoorError,
+    InvalidLink,
+    LinkExpired,
+    NobodyChecked,
+    WeakSecret,
+)
 from .resuming import (
     ActorNotAllowed,
     AlreadyAnswered,
@@ -151,6 +161,7 @@ __all__ = [
     "AmbiguousCode",
     "AmbiguousStep",
     "AnswerMissing",
+    "AnswerNotOffered",
     "AppClosed",
     "AppError",
     "AppNotLoaded",
@@ -162,6 +173,7 @@ __all__ = [
     "ContextClosed",
     "DeadlinePassed",
     "DefinitionError",
+    "DoorError",
     "DuplicateKey",
     "DuplicateSchedule",
     "DuplicateStep",
@@ -179,6 +191,7 @@ __all__ = [
     "InvalidIndex",
     "InvalidInput",
     "InvalidJson",
+    "InvalidLink",
     "InvalidMapPath",
     "InvalidOnTimeout",
     "InvalidOption",
@@ -191,7 +204,9 @@ __all__ = [
     "InvalidSuspendData",
     "InvalidTimezone",
     "Issue",
+    "LinkExpired",
     "NoEventTarget",
+    "NobodyChecked",
     "NonRetryableError",
     "NotConfirmed",
     "QuestionWithdrawn",
@@ -233,5 +248,6 @@ __all__ = [
     "ValueNotKept",
     "ValueTooLarge",
     "ValueUnreadable",
+    "WeakSecret",
     "WrongWorkflow",
 ]

@@ -9,10 +9,32 @@ from ..errors import ExtraMissing
 
 try:
     from .app import create_app
+    from .auth import api_keys, check_address, first_of, json_web_tokens
+    from .guard import LOOPBACK_HOSTS, Guard
+    from .links import Link, Links
     from .principal import Auth, Principal, Scope
 except ModuleNotFoundError as missing:
-    if (missing.name or "").partition(".")[0] not in {"starlette", "sse_starlette", "anyio"}:
+    if (missing.name or "").partition(".")[0] not in {
+        "starlette",
+        "sse_starlette",
+        "anyio",
+        "jwt",
+        "itsdangerous",
+    }:
         raise
     raise ExtraMissing("server", "cadenza.server") from missing
 
-__all__ = ["Auth", "Principal", "Scope", "create_app"]
+__all__ = [
+    "LOOPBACK_HOSTS",
+    "Auth",
+    "Guard",
+    "Link",
+    "Links",
+    "Principal",
+    "Scope",
+    "api_keys",
+    "check_address",
+    "create_app",
+    "first_of",
+    "json_web_tokens",
+]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute
@@ -15,6 +16,9 @@ from starlette.routing import Route as StarletteRoute
 from ..app import Cadenza
 from . import problem
 from .endpoint import Host, endpoint
+from .guard import Guard
+from .link_routes import link_face
+from .links import Links
 from .openapi import openapi
 from .principal import Auth
 from .reading import BODY_LIMIT
@@ -29,6 +33,8 @@ def create_app(
     auth: Auth | None = None,
     studio: bool = False,
     origins: Sequence[str] = (),
+    hosts: Collection[str] | None = None,
+    links: Links | None = None,
     aliases: Mapping[str, str] | None = None,
     body_limit: int = BODY_LIMIT,
 ) -> Starlette:
@@ -38,10 +44,11 @@ def create_app(
     first request, and timers, deadlines and orphaned runs need a worker elsewhere, or `async with cadenza` in the program
     around. *auth* says who sent a request; without it everybody may do everything. *studio* adds what Mastra Studio asks for
     beside workflows and lets pages on this machine call with credentials; *origins* are those of other pages that may.
-    *aliases* are further names of workflows on Mastra's routes: {name: id}.
+    One of *hosts* must be what a request calls this server (`LOOPBACK_HOSTS` where there is no auth), None: anything. With *links*
+    the pages are served where they lead. *aliases* are further names of workflows on Mastra's routes: {name: id}.
     """
     host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit, aliases=aliases or {})
-    served = faces(studio=studio)
+    served = [*faces(studio=studio), *([link_face(links)] if links is not None else [])]
     document = openapi(served)
 
     async def describe(_: Request) -> Response:
@@ -54,7 +61,10 @@ def create_app(
     ]
     app = Starlette(
         routes=routes,
-        middleware=cross_origin(origins, studio=studio),
+        middleware=[
+            *cross_origin(origins, studio=studio),
+            Middleware(Guard, origins=origins, hosts=hosts, studio=studio),
+        ],
         exception_handlers={HTTPException: _no_route},
         lifespan=lifespan_of(cadenza),
     )

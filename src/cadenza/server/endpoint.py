@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from ..app import Cadenza
 from ..model.values import encode
-from .principal import ANYBODY, Auth, Principal
+from .principal import ANYBODY, NOBODY, Auth, Principal
 from .reading import adapter_of, read_body, read_query
 from .refusal import Refusal
 from .route import Call, Face, Route
@@ -48,8 +48,8 @@ def endpoint(host: Host, face: Face, route: Route[Any, Any]) -> Callable[[Reques
 
 
 async def _answer(host: Host, route: Route[Any, Any], request: Request) -> Response:
-    principal = await _let_in(host.auth, request)
-    if not principal.may(route.scope):
+    principal = NOBODY if route.scope is None else await _let_in(host.auth, request)
+    if route.scope is not None and not principal.may(route.scope):
         raise Refusal(403, "forbidden", f"This needs the scope {route.scope!r}")
     query = read_query(request, route.query) if route.query is not None else None
     body = await read_body(request, route.body, host.body_limit) if route.body is not None else None
@@ -61,6 +61,7 @@ async def _answer(host: Host, route: Route[Any, Any], request: Request) -> Respo
             query=query,
             body=body,
             principal=principal,
+            body_limit=host.body_limit,
             aliases=host.aliases,
         )
     )

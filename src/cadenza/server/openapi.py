@@ -79,7 +79,9 @@ def _answer(route: Route[Any, Any], schemas: dict[str, Json]) -> Json:
 
 
 def _refusals(face: Face, route: Route[Any, Any]) -> Mapping[str, Json]:
-    found: dict[str, list[str]] = {"401": ["unauthenticated"], "403": ["forbidden"]}
+    found: dict[str, list[str]] = {}
+    if route.scope is not None:
+        found = {"401": ["unauthenticated"], "403": ["forbidden"]}
     if route.query is not None or route.body is not None:
         found["400"] = ["invalid_query" if route.body is None else "invalid_body"]
     if route.body is not None:

@@ -28,7 +28,9 @@ class Principal:
         return scope in self.scopes or "admin" in self.scopes
 
 
+# Without auth; and where nobody is asked.
 ANYBODY = Principal(name=None)
+NOBODY = Principal(name=None, scopes=frozenset())
 
 # Who sent this request; None where that is not known: it is refused with 401.
 Auth: TypeAlias = Callable[[Request], Principal | Awaitable[Principal | None] | None]

@@ -28,7 +28,7 @@ async def read_body(request: Request, type_: Any, limit: int) -> Any:
 
     Raises `Refusal`: 413 where it has more bytes than *limit*, 400 where it is no JSON or does not fit.
     """
-    data = await _bytes(request, limit)
+    data = await read_bytes(request, limit)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     value: Json = {}
     if data.strip() and (kind == "application/json" or kind.endswith("+json")):
@@ -61,7 +61,11 @@ def _read(type_: Any, value: Json, code: str, message: str, *, strings: bool = F
         raise Refusal(400, code, message, issues) from None
 
 
-async def _bytes(request: Request, limit: int) -> bytes:
+async def read_bytes(request: Request, limit: int) -> bytes:
+    """The body of *request* as it is.
+
+    Raises `Refusal`, 413, where it has more bytes than *limit*.
+    """
     too_large = Refusal(413, "body_too_large", "Request body too large")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:

@@ -28,6 +28,7 @@ class Call(Generic[Query, Body]):
     query: Query
     body: Body
     principal: Principal
+    body_limit: int
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -37,13 +38,13 @@ class Route(Generic[Query, Body]):
 
     `query` and `body` are any types that Pydantic knows, read from the request; None: nothing is read. A handler returns a
     `Response`, or a value of the type `answer`, which is sent as JSON (with `answer` None: plain JSON as it is). `errors` are
-    those it is expected to raise; they are listed in OpenAPI. `media` is the content type of the answer.
+    those it is expected to raise; they are listed in OpenAPI. With `scope` None nobody is asked who they are. `media` is the content type of the answer.
     """
 
     method: Method
     path: str
     handler: Callable[[Call[Query, Body]], Awaitable[Any]]
-    scope: Scope
+    scope: Scope | None
     summary: str
     query: type[Query] | None = None
     body: type[Body] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import ipaddress
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,9 @@ from starlette.applications import Starlette
 from ..app import Cadenza
 from ..errors import ServeError
 from .app import create_app
+from .auth import check_address
+from .guard import LOOPBACK_HOSTS
+from .links import Links
 from .principal import Auth
 
 # How long, in seconds, requests and streams may take to end when the server is told to stop.
@@ -44,11 +46,7 @@ def serve(serving: Serving) -> None:
     With several *workers* each is a process of its own, on one store. Raises `ServeError` where the target cannot be served,
     and where others than this machine could reach it without *auth*.
     """
-    if serving.auth is None and not _is_loopback(serving.host):
-        raise ServeError(
-            f"refusing to listen on {serving.host} without auth: everybody who reaches it could start and answer runs; "
-            "give --auth MODULE:NAME, or listen on 127.0.0.1"
-        )
+    check_address(serving.host, serving.auth)
     if not serving.reload:
         application(serving)  # so that a target that cannot be served is told here, once
     # uvicorn's other processes import what they serve; this is how they learn what it is.
@@ -77,7 +75,24 @@ def application(serving: Serving) -> Starlette:
             f"{serving.target} is {cadenza!r:.80}; expected a Cadenza, or a function that makes one"
         )
     auth: Auth | None = named(serving.auth) if serving.auth is not None else None
-    return create_app(cadenza, auth=auth, studio=serving.studio, origins=serving.origins)
+    return create_app(
+        cadenza,
+        auth=auth,
+        studio=serving.studio,
+        origins=serving.origins,
+        # A name that an attacker lets point to this machine would make their page one of ours.
+        hosts=LOOPBACK_HOSTS if auth is None else None,
+        links=links_from_environment(),
+    )
+
+
+def links_from_environment() -> Links | None:
+    """Links signed with the secrets in `CADENZA_LINK_SECRETS`, apart by spaces, the newest last; None where there are none.
+
+    `CADENZA_BASE_URL` is where people reach the server. Raises `WeakSecret`.
+    """
+    secrets = os.environ.get("CADENZA_LINK_SECRETS", "").split()
+    return Links(secrets, base_url=os.environ.get("CADENZA_BASE_URL", "")) if secrets else None
 
 
 def serving_application() -> Starlette:
@@ -104,10 +119,3 @@ def named(target: str) -> Any:
             raise ServeError(f"{target!r}: {module} has no {name!r}")
         found = getattr(found, part)
     return found
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -47,6 +47,15 @@ _TABLE: dict[type[e.CadenzaError], Status] = {
     e.ActorNotAllowed: Status(own=403, wire=403),
     e.AlreadyClaimed: Status(own=409, wire=409),
     e.TimeTravelError: Status(own=409, wire=500),
+    # doors and schedules
+    e.InvalidLink: Status(own=403, wire=403),
+    e.LinkExpired: Status(own=410, wire=410),
+    e.AnswerNotOffered: Status(own=403, wire=403),
+    e.InvalidCron: Status(own=422, wire=400),
+    e.InvalidTimezone: Status(own=422, wire=400),
+    e.ScheduleNotFound: Status(own=404, wire=404),
+    e.DuplicateSchedule: Status(own=409, wire=409),
+    e.ScheduleDeclared: Status(own=409, wire=409),
     # data
     e.InvalidData: Status(own=422, wire=400),
     e.InvalidDuration: Status(own=422, wire=400),

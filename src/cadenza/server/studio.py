@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from ..model.values import Json
+from .guard import HERE
 from .route import Call, Face, Route
 from .wire import failures
 
@@ -38,8 +39,15 @@ _ANSWERS: dict[str, Json] = {
     "/experiments/review-summary": {"counts": []},
     "/editor/builder/settings": {"enabled": False},
 }
-_HEADERS = ["authorization", "content-type", "x-mastra-client-type", "x-mastra-dev-playground"]
-_HERE = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+_HEADERS = [
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "last-event-id",
+    "x-api-key",
+    "x-mastra-client-type",
+    "x-mastra-dev-playground",
+]
 
 
 def _constant(answer: Json) -> Callable[[Call[Any, Any]], Awaitable[Json]]:
@@ -78,7 +86,7 @@ def cross_origin(origins: Sequence[str], *, studio: bool) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=list(origins),
-            allow_origin_regex=_HERE if studio else None,
+            allow_origin_regex=HERE if studio else None,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
             allow_headers=_HEADERS,
             allow_credentials=True,
