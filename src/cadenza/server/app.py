@@ -20,6 +20,7 @@ from .guard import Guard
 from .link_routes import link_face
 from .links import Links
 from .openapi import openapi
+from .own.face import OWN
 from .principal import Auth
 from .reading import BODY_LIMIT
 from .route import Face
@@ -75,7 +76,7 @@ def create_app(
 
 def faces(*, studio: bool = False) -> list[Face]:
     """What is served: each face has a prefix, routes and a shape of errors."""
-    return [wire.FACE, *([STUDIO] if studio else [])]
+    return [OWN, wire.FACE, *([STUDIO] if studio else [])]
 
 
 def starlette_routes(host: Host, served: Iterable[Face]) -> list[BaseRoute]:

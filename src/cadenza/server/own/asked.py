@@ -1,0 +1,123 @@
+"""What our routes are asked with: their queries and bodies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+# More than this nobody reads at once.
+_PAGE = 1000
+# The largest number that every store can count to.
+_FAR = 2**31 - 1
+_LONGEST_MOMENT = 50
+
+
+def _kept(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("no text here has a zero byte")
+    return text
+
+
+def _moment(given: object) -> object:
+    """A moment where it looks like one. Left to itself Pydantic takes "3600" for one in 1970."""
+    if not isinstance(given, str) or len(given) > _LONGEST_MOMENT:
+        raise ValueError("it is a moment (2026-02-01T09:00:00Z) or a duration (3d, 1h 30m)")
+    if given[4:5] != "-":
+        return given
+    moment = datetime.fromisoformat(given)
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone: 2026-02-01T09:00:00Z")
+    return moment
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_kept)]
+
+
+class Asked(BaseModel):
+    """The base of all: a key that is not known is a mistake worth telling."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RunsAsked(Asked):
+    """Which runs."""
+
+    workflow: Text | None = None
+    status: (
+        Literal["pending", "running", "waiting", "suspended", "success", "failed", "canceled", "held"] | None
+    ) = None
+    resource_id: Text | None = None
+    id_prefix: Text | None = None
+    created_from: AwareDatetime | None = None
+    created_to: AwareDatetime | None = None
+    limit: int = Field(default=100, ge=0, le=_PAGE)
+    offset: int = Field(default=0, ge=0, le=_FAR)
+
+
+class EventsAsked(Asked):
+    """From where on; the header `Last-Event-ID` says the same and counts more."""
+
+    after: int = Field(default=0, ge=0, le=_FAR)
+
+
+class InboxAsked(Asked):
+    """Which questions."""
+
+    workflow: Text | None = None
+    status: Literal["open", "answered", "expired", "canceled", "superseded"] = "open"
+    run_id: Text | None = None
+    label: Text | None = None
+    assignee: Text | None = None
+    event: Text | None = None
+    older_than: str | None = Field(default=None, description="a duration: 3d, 1h 30m", max_length=50)
+    limit: int = Field(default=100, ge=0, le=_PAGE)
+    offset: int = Field(default=0, ge=0, le=_FAR)
+
+
+class Acting(Asked):
+    """Who does it, where the server does not know that from their credentials."""
+
+    actor: Text | None = None
+
+
+class AnswerAsked(Acting):
+    """An answer. With `wait` the response comes when the run has ended or waits for people; with `dry_run` all is only checked."""
+
+    data: Any = None
+    wait: bool = False
+    dry_run: bool = False
+    runtime_context: dict[str, Any] | None = None
+
+
+class ExtendAsked(Asked):
+    """Another deadline: a moment, or a duration from now (`"3d"`)."""
+
+    deadline: Annotated[AwareDatetime | str, BeforeValidator(_moment)] = Field(
+        examples=["3d", "2026-02-01T09:00:00Z"]
+    )
+
+
+class CancelAsked(Acting):
+    """Why the question is withdrawn."""
+
+    reason: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_kept)] | None = None
+
+
+class EventAsked(Acting):
+    """An event: for one run, or for all whose wait has these values (`{}`: for all). `keep` it where nobody waits yet."""
+
+    name: Text
+    data: Any = None
+    run_id: Text | None = None
+    match: dict[str, Any] | None = None
+    keep: bool = False

@@ -1,0 +1,94 @@
+"""Runs: list, one, why it stands where it does, and what happens to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from ...errors import RunNotFound, UnknownWorkflow
+from ..route import Call, Route
+from .access import own_run
+from .asked import EventsAsked, RunsAsked
+from .stream import event_stream
+from .told import ExplanationTold, RunState, RunsTold, question_told, run_told
+
+
+async def list_runs(call: Call[RunsAsked, None]) -> RunsTold:
+    query = call.query.model_dump()
+    if call.principal.resource_id is not None:
+        query["resource_id"] = call.principal.resource_id
+    page = await call.cadenza.list_runs(**query)
+    return RunsTold(runs=[run_told(row) for row in page.runs], total=page.total)
+
+
+async def get_run(call: Call[None, None]) -> RunState:
+    row = await own_run(call, call.path["run_id"])
+    state: Any = await (await call.cadenza.get_run(row.id)).get_state()
+    questions = await call.cadenza.inbox.list(run_id=row.id, limit=None)
+    return RunState(
+        run=run_told(await own_run(call, row.id)),
+        input=state.input,
+        result=getattr(state, "result", None),
+        error=getattr(state, "error", None),
+        steps=state.steps,
+        questions=[question_told(question) for question in questions.items],
+    )
+
+
+async def explain_run(call: Call[None, None]) -> ExplanationTold:
+    row = await own_run(call, call.path["run_id"])
+    found = await (await call.cadenza.get_run(row.id)).explain()
+    return ExplanationTold(text=str(found), explanation=found)
+
+
+async def stream_run(call: Call[EventsAsked, None]) -> Response:
+    row = await own_run(call, call.path["run_id"])
+    return event_stream(call.cadenza, row, call.request.headers.get("last-event-id"), call.query.after)
+
+
+_MISSING = (RunNotFound, UnknownWorkflow)
+
+ROUTES: list[Route[Any, Any]] = [
+    Route(
+        method="GET",
+        path="/runs",
+        handler=list_runs,
+        scope="read",
+        summary="Runs, newest first",
+        query=RunsAsked,
+        answer=RunsTold,
+        tags=("runs",),
+    ),
+    Route(
+        method="GET",
+        path="/runs/{run_id}",
+        handler=get_run,
+        scope="read",
+        summary="A run as it is now",
+        answer=RunState,
+        errors=_MISSING,
+        tags=("runs",),
+    ),
+    Route(
+        method="GET",
+        path="/runs/{run_id}/explain",
+        handler=explain_run,
+        scope="read",
+        summary="Why a run stands where it does",
+        answer=ExplanationTold,
+        errors=_MISSING,
+        tags=("runs",),
+    ),
+    Route(
+        method="GET",
+        path="/runs/{run_id}/events",
+        handler=stream_run,
+        scope="read",
+        summary="What happened and happens to a run, until it ends; `Last-Event-ID` goes on where a connection was lost",
+        query=EventsAsked,
+        media="text/event-stream",
+        errors=(RunNotFound,),
+        tags=("runs",),
+    ),
+]
