@@ -53,6 +53,13 @@ def text_of(error: Exception) -> str:  # noqa: C901  one text an error
             return "Workflow not found"
         case e.RunNotFound() | e.WrongWorkflow():
             return "Workflow run not found"
+        case e.ScheduleNotFound():
+            return "Schedule not found"
+        case e.DuplicateSchedule():
+            return (
+                f'schedules.create: a schedule with id "{error.schedule_id}" already exists. '
+                "Use update() to modify it or choose a different id."
+            )
         case e.RunNotSuspended():
             return "This workflow run was not suspended"
         case e.RunNotActive():

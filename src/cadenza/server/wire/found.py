@@ -20,7 +20,7 @@ from ..route import Call
 from .bodies import Acting
 
 # Keys that Mastra's server keeps for itself; from outside they are dropped.
-_RESERVED = frozenset(
+RESERVED = frozenset(
     {
         "mastra__resourceId",
         "mastra__threadId",
@@ -85,7 +85,7 @@ async def told_of(call: Call[Any, Any], run_id: str) -> tuple[Found, Snapshot, G
 def context_of(body: Acting) -> Mapping[str, Json] | None:
     """The runtime context that came with a request; None where none did."""
     given = body.request_context
-    return None if given is None else {key: value for key, value in given.items() if key not in _RESERVED}
+    return None if given is None else {key: value for key, value in given.items() if key not in RESERVED}
 
 
 def tracing_of(body: Acting) -> Asked:

@@ -7,7 +7,7 @@ from typing import Any
 from ... import errors as e
 from ..principal import Scope
 from ..route import Face, Method, Route
-from . import actions, failures, legacy, runs, streams
+from . import actions, failures, legacy, runs, schedules, streams
 from .bodies import (
     Catalogue,
     CreateRun,
@@ -95,7 +95,7 @@ ROUTES: list[Route[Any, Any]] = [
 
 FACE = Face(
     prefix="/api",
-    routes=ROUTES,
+    routes=[*ROUTES, *schedules.ROUTES],
     refuse=failures.refuse,
     status=failures.status,
     error_media=failures.MEDIA,
