@@ -85,7 +85,16 @@ def test_the_tutorial_does_what_it_shows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["suspend-and-resume", "deploys", "human-in-the-loop", "deadlines", "encryption", "testing"],
+    [
+        "suspend-and-resume",
+        "deploys",
+        "human-in-the-loop",
+        "deadlines",
+        "encryption",
+        "testing",
+        "schedules",
+        "secure-the-server",
+    ],
 )
 def test_the_snippets_of_a_how_to_print_what_their_comments_say(page: str, tmp_path: Path) -> None:
     """Together they are one program, with `await` at its top level, as in `python -m asyncio`."""
