@@ -27,7 +27,10 @@ _SETTINGS = "CADENZA_SERVE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """What to serve and where. `target` and `auth` are "module:name"; the first one names a `Cadenza`, or a function that makes one."""
+    """What to serve and where. `target` and `auth` are "module:name"; the first one names a `Cadenza`, or a function that makes one.
+
+    `hosts` are further names that the server answers to; with auth and without any it answers to all.
+    """
 
     target: str
     host: str = "127.0.0.1"
@@ -36,6 +39,7 @@ class Serving:
     auth: str | None = None
     studio: bool = False
     origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
     reload: bool = False
     log_level: str = "info"
 
@@ -81,7 +85,7 @@ def application(serving: Serving) -> Starlette:
         studio=serving.studio,
         origins=serving.origins,
         # A name that an attacker lets point to this machine would make their page one of ours.
-        hosts=LOOPBACK_HOSTS if auth is None else None,
+        hosts=(*LOOPBACK_HOSTS, *serving.hosts) if auth is None or serving.hosts else None,
         links=links_from_environment(),
     )
 
