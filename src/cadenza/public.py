@@ -35,6 +35,7 @@ from .tracing.options import Tracing, TracingOptions
 
 __all__ = [
     "BAIL",
+    "FAIL",
     "BoundWorkflow",
     "Cadenza",
     "CadenzaError",
@@ -44,7 +45,6 @@ __all__ = [
     "DeployIssue",
     "DeployReport",
     "Explanation",
-    "FAIL",
     "Failed",
     "Failure",
     "Fire",

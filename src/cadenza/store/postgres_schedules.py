@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from . import postgres_sql as sql
+from .packing import Packing
 from .postgres_waits import PostgresWaits
-from .rows import micros, optional_micros, optional_moment, pack, unpack
+from .rows import micros, optional_micros, optional_moment
 from .schedule_rows import (
     DueSchedules,
     Fire,
@@ -28,29 +29,29 @@ class PostgresSchedules(PostgresWaits):
 
     async def add_schedule(self, schedule: Schedule) -> bool:
         """Keep a new schedule."""
-        return await self._set_schedule(sql.ADD_SCHEDULE, _values(schedule))
+        return await self._set_schedule(sql.ADD_SCHEDULE, _values(schedule, self._packing))
 
     async def schedule(self, schedule_id: str) -> Schedule | None:
         """One schedule."""
         found = await self._read(sql.SCHEDULE, id=schedule_id)
-        return schedule_from_json(unpack(found[0][0])) if found else None
+        return schedule_from_json(self._packing.unpack(found[0][0])) if found else None
 
     async def schedules(self, workflow: str | None = None) -> Sequence[Schedule]:
         """All schedules, or those of one workflow."""
         named = {} if workflow is None else {"workflow": workflow}
         found = await self._read(sql.SCHEDULES if workflow is None else sql.SCHEDULES_OF, **named)
-        return [schedule_from_json(unpack(payload)) for (payload,) in found]
+        return [schedule_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
     async def change_schedule(self, schedule: Schedule, fire: Fire | None = None) -> bool:
         """Compare its version, and set it."""
-        values = _values(schedule)
+        values = _values(schedule, self._packing)
         if fire is None:
             return await self._set_schedule(sql.CHANGE_SCHEDULE, values)
         fired = {
             "schedule": fire.schedule_id,
             "run": fire.run_id,
             "at": micros(fire.at),
-            "fire": pack(fire_to_json(fire)),
+            "fire": self._packing.pack(fire_to_json(fire)),
         }
         return await self._set_schedule(sql.CHANGE_AND_FIRE, {**values, **fired})
 
@@ -70,7 +71,7 @@ class PostgresSchedules(PostgresWaits):
     async def due_schedules(self, due: DueSchedules) -> Sequence[Schedule]:
         """The schedules that are due."""
         found = await self._read(sql.DUE_SCHEDULES, limit=due.limit, **_asked(due))
-        return [schedule_from_json(unpack(payload)) for (payload,) in found]
+        return [schedule_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
     async def next_schedule(self, due: DueSchedules) -> datetime | None:
         """When the first of those that are not due yet will be."""
@@ -92,14 +93,14 @@ class PostgresSchedules(PostgresWaits):
             until=_END if until is None else micros(until),
             limit=limit,
         )
-        return [fire_from_json(unpack(payload)) for (payload,) in found]
+        return [fire_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
 
 def _asked(due: DueSchedules) -> dict[str, Any]:
     return {"now": micros(due.now), "workflows": list(due.workflows), "declared": list(due.declared)}
 
 
-def _values(schedule: Schedule) -> dict[str, Any]:
+def _values(schedule: Schedule, packing: Packing) -> dict[str, Any]:
     return {
         "id": schedule.id,
         "workflow": schedule.workflow,
@@ -107,5 +108,5 @@ def _values(schedule: Schedule) -> dict[str, Any]:
         "due_at": optional_micros(schedule.due_at),
         "created_at": micros(schedule.created_at),
         "version": schedule.version,
-        "payload": pack(schedule_to_json(schedule)),
+        "payload": packing.pack(schedule_to_json(schedule)),
     }

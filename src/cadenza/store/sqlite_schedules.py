@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from ..model.values import decode, encode
+from .packing import Packing
 from .rows import micros, optional_micros, optional_moment
 from .schedule_rows import (
     DueSchedules,
@@ -45,6 +45,8 @@ _BEGINNING, _END = -(2**63), 2**63 - 1
 
 
 class _Connected(Protocol):
+    _packing: Packing
+
     def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T: ...
     def _open(self) -> Writer: ...
 
@@ -54,24 +56,24 @@ class SqliteSchedules:
 
     async def add_schedule(self: _Connected, schedule: Schedule) -> bool:
         """Keep a new schedule."""
-        values = _values(schedule)
+        values = _values(schedule, self._packing)
         return await self._open().run(lambda db: db.execute(_ADD, values).rowcount > 0)
 
     async def schedule(self: _Connected, schedule_id: str) -> Schedule | None:
         """One schedule."""
         found = self._read(lambda db: db.execute(_ONE, (schedule_id,)).fetchone())
-        return schedule_from_json(decode(found[0])) if found else None
+        return schedule_from_json(self._packing.unpack(found[0])) if found else None
 
     async def schedules(self: _Connected, workflow: str | None = None) -> Sequence[Schedule]:
         """All schedules, or those of one workflow."""
         statement, values = (_ALL, ()) if workflow is None else (_OF_WORKFLOW, (workflow,))
         found = self._read(lambda db: db.execute(statement, values).fetchall())
-        return [schedule_from_json(decode(payload)) for (payload,) in found]
+        return [schedule_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
     async def change_schedule(self: _Connected, schedule: Schedule, fire: Fire | None = None) -> bool:
         """Compare its version, and set it."""
-        values = _values(schedule)
-        fired = None if fire is None else _fire_values(fire)
+        values = _values(schedule, self._packing)
+        fired = None if fire is None else _fire_values(fire, self._packing)
 
         def work(db: sqlite3.Connection) -> bool:
             if not db.execute(_CHANGE, values).rowcount:
@@ -93,7 +95,7 @@ class SqliteSchedules:
         statement = _waiting("payload", "<=", due) + " order by due_at, id limit ?"
         values = (micros(due.now), *due.workflows, *due.declared, due.limit)
         found = self._read(lambda db: db.execute(statement, values).fetchall())
-        return [schedule_from_json(decode(payload)) for (payload,) in found]
+        return [schedule_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
     async def next_schedule(self: _Connected, due: DueSchedules) -> datetime | None:
         """When the first of those that are not due yet will be."""
@@ -117,7 +119,7 @@ class SqliteSchedules:
             "limit": limit,
         }
         found = self._read(lambda db: db.execute(_FIRES, values).fetchall())
-        return [fire_from_json(decode(payload)) for (payload,) in found]
+        return [fire_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
 
 def _waiting(what: str, sign: str, due: DueSchedules) -> str:
@@ -129,11 +131,11 @@ def _waiting(what: str, sign: str, due: DueSchedules) -> str:
     )
 
 
-def _fire_values(fire: Fire) -> tuple[str, str, int, bytes]:
-    return fire.schedule_id, fire.run_id, micros(fire.at), encode(fire_to_json(fire))
+def _fire_values(fire: Fire, packing: Packing) -> tuple[str, str, int, bytes]:
+    return fire.schedule_id, fire.run_id, micros(fire.at), packing.pack(fire_to_json(fire))
 
 
-def _values(schedule: Schedule) -> dict[str, Any]:
+def _values(schedule: Schedule, packing: Packing) -> dict[str, Any]:
     return {
         "id": schedule.id,
         "workflow": schedule.workflow,
@@ -141,5 +143,5 @@ def _values(schedule: Schedule) -> dict[str, Any]:
         "due_at": optional_micros(schedule.due_at),
         "created_at": micros(schedule.created_at),
         "version": schedule.version,
-        "payload": encode(schedule_to_json(schedule)),
+        "payload": packing.pack(schedule_to_json(schedule)),
     }
