@@ -1356,3 +1356,18 @@ async def test_an_answer_wakes_its_branch_while_a_sibling_still_runs() -> None:
 
         assert result.status == resumed.status == "success"
         assert resumed.result == {"slow": "slow", "quick": "quick"}
+
+
+async def test_a_canceled_run_can_be_taken_back_and_canceled_again(store: str) -> None:
+    async with Cadenza(store=store, workflows=[waits]) as app:
+        run = await app.workflow(waits).create_run()
+        await run.start(input_data=1)
+        assert await run.cancel() is True
+
+        result = await run.time_travel(step="ask")
+
+        assert (result.status, [row.path for row in result.suspensions]) == ("suspended", [("ask",)])
+        assert await run.cancel() is True
+        assert (await run.get_state()).status == "canceled"
+        assert (await run.time_travel(step="ask")).status == "suspended"
+        assert (await run.resume(resume_data=5)).status == "success"

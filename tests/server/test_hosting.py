@@ -163,7 +163,7 @@ def test_schemas_are_sent_without_references_and_nullable_flattened() -> None:
 
 
 def test_serving_others_than_this_machine_needs_auth() -> None:
-    with pytest.raises(ServeError, match=r"refusing to listen on 0\.0\.0\.0 without auth"):
+    with pytest.raises(ServeError, match=r"refusing to listen on '0\.0\.0\.0' without auth"):
         serve(Serving(target="shop:app", host="0.0.0.0"))
 
 

@@ -380,3 +380,20 @@ async def test_a_cancel_that_was_told_yes_is_true_even_while_the_last_step_is_be
         row = await app.store.row(run.id)
         assert row is not None
         assert (row.status, row.lease, row.seq) == ("canceled", None, 4)
+
+
+async def test_who_waits_for_a_run_is_told_when_its_app_is_closed_before_it_began(store: str) -> None:
+    flow = Workflow("flow", input=int).then(last).commit()
+    app = Cadenza(store=store, workflows=[flow], worker=False)
+    run = await app.workflow(flow).create_run()
+    started = asyncio.ensure_future(run.start(input_data=1))
+    spawned = app.engine.spawn
+
+    def cancel_at_once(drive: Any) -> None:
+        spawned(drive)
+        drive.task.cancel()
+
+    app.engine.spawn = cancel_at_once  # type: ignore[method-assign]
+    with fail_after(5), pytest.raises(err.AppClosed):
+        await started
+    await app.close()

@@ -174,7 +174,15 @@ class Driving:
         drive.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._never_begun(drive))
         self._keeper.start()
+
+    def _never_begun(self, drive: Drive) -> None:
+        """A task that is canceled before its first turn runs nothing: who waits for its drive is told all the same."""
+        if not drive.finished.done():
+            self._drives.pop(drive.run_id, None)
+            drive.error = AppClosed()
+            drive.finished.set_result(None)
 
     async def _run(self, drive: Drive) -> None:
         logs.place.set((drive.run_id, drive.workflow_id, ROOT))  # this task is the leg's

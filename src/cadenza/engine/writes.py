@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..clock import Clock
+from ..history.event import RunRewound
 from ..history.journal import Batch
 from ..history.snapshot import Snapshot
 from ..model.graph import Graph
@@ -49,5 +50,6 @@ class Writes:
             graph=graph,
             release=release,
             heed=heed,
+            reopen=bool(entries) and isinstance(entries[0].event, RunRewound),
             signals=signals,
         )

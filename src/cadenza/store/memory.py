@@ -139,6 +139,8 @@ class MemoryStore(MemorySchedules):
         if head is not None:
             run.status, run.fingerprint, run.wake_at = head.status, head.fingerprint, head.wake_at
         run.updated_at = write.at
+        if write.reopen:
+            run.cancel_requested = False
         if write.graph is not None:
             self._graphs[write.graph.fingerprint] = write.graph
         for row in write.opened:

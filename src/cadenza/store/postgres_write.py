@@ -26,6 +26,7 @@ _NO_EPOCH = -1
 # ------------------------------------------------------------------ what a write is made of
 
 _HEAD = ", status = %(status)s, fingerprint = %(fingerprint)s, wake_at = %(wake_at)s"
+_REOPEN = ", cancel_requested = false"
 _TAKE = ", lease_owner = %(owner)s, lease_until = %(until)s, epoch = r.epoch + 1"
 # The lease goes back, where nothing has been put in that the writer has not seen.
 _GIVE_BACK = (
@@ -156,7 +157,7 @@ class PreparedWrite:
     def changes(self) -> str:
         """What becomes of the run's row, after the number: head, lease."""
         write = self.write
-        head = _HEAD if write.head is not None else ""
+        head = (_HEAD if write.head is not None else "") + (_REOPEN if write.reopen else "")
         if write.claim is None:
             return head + (_GIVE_BACK if write.release else "")
         if not write.release:

@@ -51,6 +51,7 @@ class Prepared:
             head=head is not None,
             release=write.release,
             heed=write.heed,
+            reopen=write.reopen,
         )
         self.values: dict[str, Any] = {
             "id": run_id,

@@ -92,7 +92,7 @@ CLAIM = (
 
 
 @cache
-def move(*, claim: bool, head: bool, release: bool, heed: bool) -> str:
+def move(*, claim: bool, head: bool, release: bool, heed: bool, reopen: bool = False) -> str:
     """Move the run's number on, fenced by epoch and number; one statement for all that a write does to the run's row.
 
     With *claim* the lease is taken with it; with *release* it is given back, where nothing has been put in that the driver has
@@ -102,6 +102,8 @@ def move(*, claim: bool, head: bool, release: bool, heed: bool) -> str:
     changes = ["seq = :seq", "updated_at = :at"]
     if head:
         changes += ["status = :status", "fingerprint = :fingerprint", "wake_at = :wake_at"]
+    if reopen:
+        changes.append("cancel_requested = 0")
     owner, until = "lease_owner", "lease_until"
     if claim:
         owner, until = ":owner", ":until"

@@ -104,3 +104,12 @@ async def exercise_a_run_that_begins_and_ends_with_one_write_keeps_no_lease(make
         assert (receipt.made, receipt.released, receipt.cancel_requested) == (True, True, True)
         row = (await whole(store)).run
         assert (row.lease, row.status, row.signals, row.heard) == (None, "success", 1, 1)
+
+
+async def exercise_a_write_that_reopens_forgets_an_earlier_wish_to_stop(make_store: MakeStore) -> None:
+    async with opened(make_store, first=write(claim=claim("one"), release=True)) as store:
+        assert await store.request_cancel("r", AT)
+        receipt = await store.append(write(1, claim=claim("two"), reopen=True))
+        assert not receipt.cancel_requested
+        assert not (await whole(store)).run.cancel_requested
+        assert await store.request_cancel("r", AT)  # it can be asked again
