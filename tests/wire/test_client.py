@@ -17,11 +17,13 @@ ORDER = {"orderId": "o-1", "amount": 90}
 YES = {"approved": True, "approver": "ada"}
 
 
+def stream_of(url: str, body: Any) -> Any:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    return urllib.request.urlopen(request, timeout=20)
+
+
 def post(url: str, body: Any) -> bytes:
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"content-type": "application/json"}, method="POST"
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with stream_of(url, body) as answer:
         return bytes(answer.read())
 
 
@@ -69,28 +71,20 @@ def test_two_servers_on_one_store_show_the_same_runs(tmp_path: Path) -> None:
 
 def test_a_stream_follows_a_run_that_another_server_drives(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path / 'runs.db'}"
-    with (
-        served(store, tmp_path / "one") as one,
-        served(store, tmp_path / "two") as two,
-        ThreadPoolExecutor(1) as pool,
-    ):
+    with served(store, tmp_path / "one") as one, served(store, tmp_path / "two") as two:
         post(f"{one.base}/api/workflows/order-approval/start-async?runId=r-1", {"inputData": ORDER})
-        stream = "/api/workflows/order-approval/stream?runId=r-1"
-        watched = pool.submit(post, f"{two.base}{stream}", {"closeOnSuspend": False})
-        post(f"{one.base}/api/workflows/order-approval/resume-async?runId=r-1", {"resumeData": YES})
-        records = [json.loads(record) for record in watched.result(20).split(b"\x1e")[:-1]]
+        stream = f"{two.base}/api/workflows/order-approval/stream?runId=r-1"
+        with stream_of(stream, {"closeOnSuspend": False}) as answer:
+            first = answer.read(1)
+            post(f"{one.base}/api/workflows/order-approval/resume-async?runId=r-1", {"resumeData": YES})
+            records = [json.loads(record) for record in (first + answer.read()).split(b"\x1e")[:-1]]
     assert records[-1]["payload"]["workflowStatus"] == "success"
 
 
 def test_streams_end_well_when_the_server_stops(tmp_path: Path) -> None:
     with served("memory://", tmp_path / "log") as server, ThreadPoolExecutor(1) as pool:
         url = f"{server.base}/api/workflows/order-approval/stream?runId=r-1"
-        request = urllib.request.Request(
-            url,
-            json.dumps({"inputData": ORDER, "closeOnSuspend": False}).encode(),
-            {"content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with stream_of(url, {"inputData": ORDER, "closeOnSuspend": False}) as answer:
             first = answer.read(1)
             rest = pool.submit(answer.read)
             server.process.send_signal(signal.SIGTERM)

@@ -37,6 +37,9 @@ COMMANDS = {
     "check": ("look:check", "Say whether the stored runs go on with this code."),
     "events": ("events:events", "Send events to runs that wait for them."),
     "worker": ("worker:worker", "Look after runs until told to stop."),
+    "serve": ("serve:serve", "Serve the app over HTTP."),
+    "dev": ("serve:dev", "Serve the app while you write it."),
+    "openapi": ("serve:openapi", "Print the OpenAPI document of the server."),
     "db": ("db:db", "Bring the store up to date; remove old runs."),
     "doctor": ("doctor:doctor", "Look whether all is well."),
 }

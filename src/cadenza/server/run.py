@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 
 from ..app import Cadenza
 from ..errors import ServeError
+from ..store.open import store_instead
 from .app import create_app
 from .auth import check_address
 from .guard import LOOPBACK_HOSTS
@@ -30,6 +32,7 @@ class Serving:
     """What to serve and where. `target` and `auth` are "module:name"; the first one names a `Cadenza`, or a function that makes one.
 
     `hosts` are further names that the server answers to; with auth and without any it answers to all.
+    `store` is the URL of another store than the app's.
     """
 
     target: str
@@ -41,6 +44,7 @@ class Serving:
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     reload: bool = False
+    store: str | None = None
     log_level: str = "info"
 
 
@@ -72,6 +76,7 @@ def application(serving: Serving) -> Starlette:
 
     Raises `ServeError`.
     """
+    store_instead.set(serving.store)
     target = named(serving.target)
     cadenza = target if isinstance(target, Cadenza) or not callable(target) else target()
     if not isinstance(cadenza, Cadenza):
@@ -112,6 +117,8 @@ def named(target: str) -> Any:
     module, colon, name = target.partition(":")
     if not (module and colon and name):
         raise ServeError(f"{target!r} names nothing; write MODULE:NAME, as in shop.workflows:app")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
     try:
         found: Any = importlib.import_module(module)
     except ModuleNotFoundError as missing:

@@ -1,0 +1,74 @@
+"""`cadenza serve`, `dev` and `openapi`, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CADENZA = [sys.executable, "-c", "from cadenza.cli import main; main()"]
+
+
+def asked(url: str) -> Any:
+    """What *url* answers; uvicorn says where it listens a moment before it does."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                return json.load(answer)
+        except urllib.error.URLError:
+            if time.monotonic() > until:
+                raise
+            threading.Event().wait(0.05)
+
+
+@pytest.mark.parametrize("command", ["serve", "dev"])
+def test_an_app_is_served_from_where_it_stands(folder: Path, command: str) -> None:
+    process = subprocess.Popen(
+        [*CADENZA, command, "office:make", "--port", "0"],
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        address = next(found[0] for line in process.stderr if (found := re.search(r"http://\S+", line)))
+        assert asked(f"{address}/api/workflows")
+    finally:
+        process.terminate()
+        process.wait(15)
+        assert process.stderr is not None
+        process.stderr.close()
+    assert (folder / ".cadenza" / "dev.db").exists() == (command == "dev")
+
+
+def test_others_than_this_machine_are_refused_without_auth(folder: Path) -> None:
+    found = subprocess.run(
+        [*CADENZA, "serve", "office:make", "--host", "0.0.0.0"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert found.returncode == 2
+    assert "refusing to listen on 0.0.0.0 without auth" in found.stderr
+
+
+def test_the_openapi_document_is_printed(folder: Path) -> None:
+    found = subprocess.run(
+        [*CADENZA, "openapi"], cwd=folder, capture_output=True, text=True, check=True, timeout=30
+    )
+    assert json.loads(found.stdout)["openapi"] == "3.1.0"
