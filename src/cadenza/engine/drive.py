@@ -339,7 +339,7 @@ class Drive:
         """What the functions gave, as JSON, in order; or the first failure."""
         return await self._code.evaluate(question)
 
-    def question(self, node: WaitForEvent, path: Path, match: Json) -> ev.Suspension:
+    async def question(self, node: WaitForEvent, path: Path, match: Json) -> ev.Suspension:
         """A new suspension that waits for the event of *node*."""
         schema, type_name = self._code.event_schema(path, node.event)
         now = self.now()

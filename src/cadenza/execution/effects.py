@@ -110,7 +110,7 @@ class Effects(Protocol):
         """What the functions gave, as JSON, in order; or the first failure."""
         ...
 
-    def question(self, node: WaitForEvent, path: Path, match: Json) -> Suspension:
+    async def question(self, node: WaitForEvent, path: Path, match: Json) -> Suspension:
         """A new suspension that waits for the event of *node*."""
         ...
 

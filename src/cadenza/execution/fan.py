@@ -66,7 +66,8 @@ class Fan:
         self._parent = parent
         self._commit = commit
         self._count: dict[Motion, int] = {"moving": 0, "sleeping": 0, "waiting": 0, "gone": 0}
-        self._tasks: set[asyncio.Task[None]] = set()
+        # In the order in which they began: an engine that replays its walks must see the same each time.
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.broken = False
 
@@ -82,8 +83,8 @@ class Fan:
         token = Token(self, index=index, parked=parked)
         self._count["moving"] += 1
         task = asyncio.get_running_loop().create_task(self._child(walk, token))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
 
     async def wait(self) -> None:
         """Return when the fan-out is over; children that still wait are dropped."""

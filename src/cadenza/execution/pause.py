@@ -60,7 +60,8 @@ async def wait_for_event(walk: Interpreter, node: WaitForEvent, scope: Path, flo
         match = await _match(walk, node, scope, record)
         if isinstance(match, ev.Failure):
             return walk.end(ev.StepFailed(path=path, error=match))
-        walk.journal.note(ev.StepSuspended(path=path, suspension=walk.effects.question(node, path, match)))
+        suspension = await walk.effects.question(node, path, match)
+        walk.journal.note(ev.StepSuspended(path=path, suspension=suspension))
     if record.status == "suspended" and not await walk.park(record, token):
         return STOP
     if record.ended:
