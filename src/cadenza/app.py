@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock, WatchingClock, default_clock
+from .engine.base import Engine
 from .engine.deploy import DeployReport, check_deploy
 from .engine.driving import VALUE_LIMIT
 from .engine.firing import Firing
 from .engine.hooks import KINDS, Hook, HookKind
 from .engine.local import LocalEngine
 from .engine.sending import Event, send
-from .engine.worker import Worker
 from .errors import (
     AmbiguousApp,
     DuplicateWorkflow,
@@ -75,7 +75,7 @@ class Cadenza:
         self.clock = clock or default_clock.get() or SystemClock()
         self.store = open_store(store_instead.get() or store, codec)
         self.worker = worker
-        self.engine = LocalEngine(
+        local = LocalEngine(
             self.store,
             self.clock,
             secret_keys=frozenset(context_secrets),
@@ -88,11 +88,12 @@ class Cadenza:
         self._workflows: dict[str, Workflow[Any, Any]] = {}
         # A clock for tests moves time on when nothing happens; it has to see what does.
         if isinstance(self.clock, WatchingClock):
-            self.clock.watch(self.engine)
+            self.clock.watch(local)
+        self.engine: Engine = local
         self.inbox = Inbox(self.engine, lambda id_: self.workflow(id_).workflow)
         self.schedules = Schedules(self.engine, lambda id_: self.workflow(id_).workflow)
         firing = Firing(self.engine, lambda: self._workflows, self.schedules)
-        self._worker = Worker(self.engine, lambda: self._workflows, firing)
+        self._worker = self.engine.serving(lambda: self._workflows, firing)
         for workflow in workflows:
             self.register(workflow)
 
@@ -228,8 +229,9 @@ class Cadenza:
         row = await self.store.row(run_id)
         if row is None:
             raise RunNotFound(run_id)
-        if row.lease is not None and not self.engine.is_over(row.lease):
-            raise RunAlive(run_id, row.lease.owner)
+        if (driver := self.engine.driver_of(row)) is not None:
+            raise RunAlive(run_id, driver)
+        await self.engine.forget(row)
         await self.store.delete(run_id)
 
     async def send_event(

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from .engine.answers import check_actor
-from .engine.base import Resuming
-from .engine.local import LocalEngine
+from .engine.base import Engine, Resuming
 from .errors import AlreadyClaimed, InvalidDeadline, RunNotFound, SuspensionNotFound
 from .history.due import due_after, stage_of
 from .history.event import Suspension, SuspensionState
@@ -54,7 +53,7 @@ class InboxPage:
 class Inbox:
     """Open suspensions, by their ids, whichever run they belong to."""
 
-    def __init__(self, engine: LocalEngine, workflow: Callable[[str], Workflow[Any, Any]]) -> None:
+    def __init__(self, engine: Engine, workflow: Callable[[str], Workflow[Any, Any]]) -> None:
         self._engine = engine
         self._workflow = workflow
 
@@ -111,8 +110,7 @@ class Inbox:
         row = await self.get(suspension_id)
         refuse(row)
         check_actor(row, actor, await self._engine.snapshot(row.run_id))
-        store = self._engine.store
-        while not await store.set_claimant(suspension_id, row.claimed_by, actor, self._engine.clock.now()):
+        while not await self._engine.set_claimant(row, actor):
             row = await self.get(suspension_id)
             refuse(row)
             check_actor(row, actor, await self._engine.snapshot(row.run_id))
@@ -127,7 +125,7 @@ class Inbox:
         refuse(row)
         if actor is not None and row.claimed_by not in {None, actor}:
             raise AlreadyClaimed(row.id, show(row.path), row.claimed_by, row.claimed_at)
-        await self._engine.store.set_claimant(suspension_id, row.claimed_by, None, self._engine.clock.now())
+        await self._engine.set_claimant(row, None)
         return await self.get(suspension_id)
 
     async def extend(self, suspension_id: str, deadline: Duration | datetime) -> Suspension:
@@ -147,9 +145,8 @@ class Inbox:
         until = until.astimezone(UTC)
         moved = replace(row, deadline=until)
         _, told = stage_of(moved)
-        if not await self._engine.store.extend(suspension_id, until, due_after(moved, told)):
+        if not await self._engine.extend(row, until, due_after(moved, told)):
             refuse(await self.get(suspension_id))
-        self._engine.nudge_worker()
         return await self.get(suspension_id)
 
     async def answer(

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4  # noqa: TID251  the place that the rule names
 
-from .engine.base import Resuming, Starting, StreamEvent
+from .engine.base import Engine, Resuming, Starting, StreamEvent
 from .engine.feed import Chunk, narrator_of, tell_all
 from .errors import ConflictingTarget
 from .history.explain import Explanation
@@ -21,7 +21,6 @@ from .model.values import Json, plain
 from .tracing.options import HasSpan, TracingOptions, asked_of
 
 if TYPE_CHECKING:
-    from .engine.local import LocalEngine
     from .model.workflow import Workflow
 
 Out = TypeVar("Out", covariant=True)
@@ -32,7 +31,7 @@ TracingParent = Mapping[str, Any] | HasSpan | None
 class Run(Generic[Out]):
     """One run, by its id. Any number of handles, in any processes, may stand for the same run."""
 
-    def __init__(self, engine: LocalEngine, workflow: Workflow[Any, Out], run_id: str) -> None:
+    def __init__(self, engine: Engine, workflow: Workflow[Any, Out], run_id: str) -> None:
         self._engine = engine
         self._workflow = workflow
         self.id = run_id

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .engine.checking import split_context
 from .engine.firing import note, run_id_of, start
-from .engine.local import LocalEngine
+from .engine.base import Engine
 from .errors import (
     DuplicateSchedule,
     InvalidContext,
@@ -39,7 +39,7 @@ _SAID = ("workflow", "cron", "timezone", "input", "state", "context", "resource"
 class Schedules:
     """The schedules of an app's store: those that the program declares, and those that are made while it runs."""
 
-    def __init__(self, engine: LocalEngine, workflow: Callable[[str], Workflow[Any, Any]]) -> None:
+    def __init__(self, engine: Engine, workflow: Callable[[str], Workflow[Any, Any]]) -> None:
         self._engine = engine
         self._workflow = workflow
         self._declared: dict[str, Schedule] = {}

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
+from ..clock import Clock
 from ..history.event import Suspension
+from ..history.explain import Explanation
 from ..history.resume import ResumeRequest
 from ..history.rewind import TravelRequest
 from ..history.snapshot import Snapshot
+from ..model.graph import Graph
 from ..model.values import Json
 from ..model.workflow import Workflow
+from ..store.base import RunRow, Store
 from ..tracing.options import NOTHING_ASKED, Asked
+from .feed import Feed
+from .hooks import Hooks
 
 StreamEvent: TypeAlias = dict[str, Json]
+Registry: TypeAlias = Callable[[], Mapping[str, Workflow[Any, Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +53,52 @@ class Resuming:
     wait: bool = True
 
 
+class Chore(Protocol):
+    """Something else to be seen to by the clock: schedules."""
+
+    async def look(self) -> int:
+        """Do what is due; how much there was."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When there is something to do next, or None."""
+        ...
+
+
+class Serving(Protocol):
+    """What makes an engine go on with runs by itself, from `start` to `stop`."""
+
+    def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 class Engine(Protocol):
     """Drives runs of registered workflows. Each call returns the run when it has ended or waits for people only."""
 
     name: str
+    store: Store
+    feed: Feed
+    hooks: Hooks
+    # Set where no app was made for the workflow: then a run that waits is worth a warning.
+    forgetful: bool
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time here."""
+        ...
+
+    def serving(self, workflows: Registry, chore: Chore) -> Serving:
+        """What goes on with the runs of *workflows* in this process, and sees to *chore* when it is due."""
+        ...
+
+    async def close(self) -> None:
+        """Stop driving: runs stay where their journal is."""
+        ...
+
+    def die(self) -> None:
+        """Play the death of this process."""
+        ...
 
     async def create(self, workflow: Workflow[Any, Any], run_id: str, resource_id: str | None) -> bool:
         """Keep a pending run; False where there is one with that id."""
@@ -98,6 +148,30 @@ class Engine(Protocol):
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
         """Ask a run to stop; False where it has ended."""
+        ...
+
+    async def set_claimant(self, row: Suspension, claimant: str | None) -> bool:
+        """Let *claimant* (None: nobody) have claimed an open row; False where it has changed since *row* was read."""
+        ...
+
+    async def extend(self, row: Suspension, deadline: datetime, due_at: datetime | None) -> bool:
+        """Give an open row another deadline; False where it is not open."""
+        ...
+
+    def driver_of(self, run: RunRow) -> str | None:
+        """Who drives *run* now, or None."""
+        ...
+
+    async def forget(self, run: RunRow) -> None:
+        """*run*, which nobody drives, is about to be removed from the store."""
+        ...
+
+    async def explain(self, workflow: Workflow[Any, Any], run_id: str) -> Explanation:
+        """Why the run stands where it does."""
+        ...
+
+    async def graph(self, workflow: Workflow[Any, Any], snapshot: Snapshot) -> Graph:
+        """The graph that the run is pinned to."""
         ...
 
     async def snapshot(self, run_id: str) -> Snapshot:

@@ -15,7 +15,7 @@ from ..model.path import ids, show
 from ..model.workflow import Workflow
 from ..store.base import RunRow
 from .answers import type_today
-from .driving import Driving
+from .base import Engine
 from .fit import why_held
 from .listing import runs_with
 
@@ -73,7 +73,7 @@ class DeployReport:
                 self.restricted.append(_issue(row, question, restriction))
 
 
-async def check_deploy(engine: Driving, workflows: Mapping[str, Workflow[Any, Any]]) -> DeployReport:
+async def check_deploy(engine: Engine, workflows: Mapping[str, Workflow[Any, Any]]) -> DeployReport:
     """Hold all runs of *engine*'s store that have not ended against *workflows*. One run is in memory at a time."""
     report = DeployReport()
     async for row in runs_with(engine.store, _LIVING):
@@ -83,7 +83,7 @@ async def check_deploy(engine: Driving, workflows: Mapping[str, Workflow[Any, An
 
 
 async def _check(
-    engine: Driving, workflow: Workflow[Any, Any] | None, row: RunRow, report: DeployReport
+    engine: Engine, workflow: Workflow[Any, Any] | None, row: RunRow, report: DeployReport
 ) -> None:
     stored = await engine.store.load(row.id)
     if stored is None:  # removed meanwhile

@@ -12,12 +12,14 @@ from ..clock import Clock
 from ..errors import (
     AppClosed,
     CadenzaError,
+    OtherEngine,
     RunConflict,
     RunHeld,
     RunNotFound,
 )
 from ..execution import logs
 from ..history import event as ev
+from ..history.event import Suspension
 from ..history.record import ENDED
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
@@ -47,6 +49,8 @@ VALUE_LIMIT = 64 * 1024 * 1024
 
 class Driving:
     """Holds the drives, timers and waiters of one owner of leases."""
+
+    name = "local"
 
     def __init__(
         self,
@@ -352,6 +356,23 @@ class Driving:
             lease.until <= self._clock.now() and not owner.is_here(lease.owner)
         )
 
+    def driver_of(self, run: RunRow) -> str | None:
+        """Who drives *run* now, or None."""
+        return run.lease.owner if run.lease is not None and not self.is_over(run.lease) else None
+
+    async def forget(self, run: RunRow) -> None:
+        """*run*, which nobody drives, is about to be removed from the store: nothing of it is elsewhere."""
+
+    async def set_claimant(self, row: Suspension, claimant: str | None) -> bool:
+        """Let *claimant* have claimed an open row; False where it has changed since *row* was read."""
+        return await self.store.set_claimant(row.id, row.claimed_by, claimant, self._clock.now())
+
+    async def extend(self, row: Suspension, deadline: datetime, due_at: datetime | None) -> bool:
+        """Give an open row another deadline; False where it is not open."""
+        extended = await self.store.extend(row.id, deadline, due_at)
+        self.nudge_worker()
+        return extended
+
     async def snapshot(self, run_id: str) -> Snapshot:
         """The run as it is now."""
         return fold((await self.load(run_id)).entries)
@@ -360,6 +381,12 @@ class Driving:
         row = await self.store.row(run_id)
         if row is None:
             raise RunNotFound(run_id)
+        return row
+
+    def own(self, row: RunRow) -> RunRow:
+        """*row*; raises `OtherEngine` where it is not this engine's to drive."""
+        if row.engine != self.name:
+            raise OtherEngine(row.id, row.engine, self.name)
         return row
 
     async def load(self, run_id: str) -> Stored:

@@ -18,8 +18,7 @@ from ..errors import InvalidData, RunAlreadyStarted
 from ..model.cron import Cron
 from ..model.workflow import Workflow
 from ..store.base import DueSchedules, Fire, Schedule
-from .base import Starting
-from .local import LocalEngine
+from .base import Engine, Starting
 
 _log = logging.getLogger("cadenza")
 
@@ -47,7 +46,7 @@ class Firing:
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: Engine,
         workflows: Callable[[], Mapping[str, Workflow[Any, Any]]],
         declared: Declared,
     ) -> None:
@@ -94,7 +93,7 @@ class Firing:
 
 
 async def start(
-    engine: LocalEngine, workflow: Workflow[Any, Any], row: Schedule, run_id: str, actor: str | None
+    engine: Engine, workflow: Workflow[Any, Any], row: Schedule, run_id: str, actor: str | None
 ) -> None:
     """Start a run that was created for *row*, once however often this is called; return when that is durable.
 
@@ -107,7 +106,7 @@ async def start(
         return  # by the process that died before it could note this
 
 
-async def note(engine: LocalEngine, fire: Fire) -> None:
+async def note(engine: Engine, fire: Fire) -> None:
     """Keep *fire* in the history of its schedule, and set when that fires next."""
     while (row := await engine.store.schedule(fire.schedule_id)) is not None:
         noted = replace(row, last_at=fire.at, last_run_id=fire.run_id, version=row.version + 1)

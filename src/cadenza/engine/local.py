@@ -25,18 +25,21 @@ from ..model.values import limited, plain
 from ..model.workflow import Workflow
 from ..store.base import RunRow
 from ..tracing.options import NOTHING_ASKED, Asked
-from .base import Starting, StreamEvent
+from .base import Chore, Registry, Starting, StreamEvent
 from .checking import check_travel, refuse_no_object, split_context
 from .feed import observe
 from .fit import why_held
 from .lease import Errand
 from .settling import Settling
+from .worker import Worker
 
 
 class LocalEngine(Settling):
     """Drives runs in this process. One engine is one owner of leases."""
 
-    name = "local"
+    def serving(self, workflows: Registry, chore: Chore) -> Worker:
+        """What goes on with the runs of *workflows* in this process, and sees to *chore* when it is due."""
+        return Worker(self, workflows, chore)
 
     # ------------------------------------------------------------------ the contract
 
@@ -58,7 +61,7 @@ class LocalEngine(Settling):
     async def start(self, workflow: Workflow[Any, Any], run_id: str, starting: Starting) -> Snapshot:
         """Run it from its first step."""
         self.check_open()
-        row = await self.row(run_id)
+        row = self.own(await self.row(run_id))
         if row.status != "pending":
             raise RunAlreadyStarted(run_id, row.status)
         where = f"workflow {workflow.id}"
@@ -107,7 +110,7 @@ class LocalEngine(Settling):
         """Take up a run whose process has died."""
         self.check_open()
         stored = await self.load(run_id)
-        row = stored.run
+        row = self.own(stored.run)
         self._refuse_alive(row)
         waiting = fold(stored.entries).open
         unheard = any(was_closed(s) and s.id in waiting for s in stored.suspensions)
@@ -135,7 +138,7 @@ class LocalEngine(Settling):
         """Go back to a place and on from there."""
         self.check_open()
         stored = await self.load(run_id)
-        dead = self._refuse_alive(stored.run)
+        dead = self._refuse_alive(self.own(stored.run))
         snapshot = fold(stored.entries)
         graph = workflow.graph
         event = rewind(travel, snapshot, graph)
@@ -150,7 +153,7 @@ class LocalEngine(Settling):
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
         """Ask a run to stop; False where it has ended."""
         self.check_open()
-        row = await self.row(run_id)
+        row = self.own(await self.row(run_id))
         if row.status in ENDED:
             return False
         asked = await self.store.request_cancel(run_id, self._clock.now())
@@ -175,7 +178,6 @@ class LocalEngine(Settling):
         """Why the run stands where it does."""
         stored = await self.load(run_id)
         snapshot = fold(stored.entries)
-        lease = stored.run.lease
         graph = await self.graph(workflow, snapshot)
         held = why_held(workflow, graph, snapshot)
         return explain(
@@ -185,7 +187,7 @@ class LocalEngine(Settling):
             stored.suspensions,
             graph,
             now=self._clock.now(),
-            driver=lease.owner if lease is not None and not self.is_over(lease) else None,
+            driver=self.driver_of(stored.run),
             obstacle=held.reason if held is not None else None,
         )
 

@@ -18,9 +18,8 @@ from ..model.values import Json, plain
 from ..model.workflow import Workflow
 from ..store.base import KeptEvent
 from .answers import checked
-from .base import Resuming
+from .base import Engine, Resuming
 from .events import waiting_for
-from .local import LocalEngine
 
 _log = logging.getLogger("cadenza")
 
@@ -39,7 +38,7 @@ class Event:
 
 
 async def send(
-    engine: LocalEngine, workflows: Mapping[str, Workflow[Any, Any]], event: Event, *, keep: bool
+    engine: Engine, workflows: Mapping[str, Workflow[Any, Any]], event: Event, *, keep: bool
 ) -> list[str]:
     """Let *event* reach who waits for it; the ids of their runs."""
     kept = await _keep(engine, event) if keep else None
@@ -57,7 +56,7 @@ async def send(
 
 
 async def _who_waits(
-    engine: LocalEngine, workflows: Mapping[str, Workflow[Any, Any]], event: Event
+    engine: Engine, workflows: Mapping[str, Workflow[Any, Any]], event: Event
 ) -> list[tuple[Workflow[Any, Any], Suspension]]:
     """The waits that *event* is for. All are checked before any is answered."""
     told: list[tuple[Workflow[Any, Any], Suspension]] = []
@@ -72,9 +71,7 @@ async def _who_waits(
     return told
 
 
-async def _tell(
-    engine: LocalEngine, workflow: Workflow[Any, Any], row: Suspension, event: Event
-) -> str | None:
+async def _tell(engine: Engine, workflow: Workflow[Any, Any], row: Suspension, event: Event) -> str | None:
     resuming = Resuming(
         request=ResumeRequest(suspension_id=row.id),
         data=event.data,
@@ -94,7 +91,7 @@ async def _tell(
     return row.run_id
 
 
-async def _keep(engine: LocalEngine, event: Event) -> str:
+async def _keep(engine: Engine, event: Event) -> str:
     """Keep *event* before looking who waits: who begins to wait meanwhile finds it."""
     now = engine.clock.now()
     id_ = f"e{secrets.token_hex(16)}"

@@ -39,6 +39,7 @@ class Settling(Driving):
         self.check_open()
         while True:
             stored = await self.load(run_id)
+            self.own(stored.run)
             if earlier := answered_before(workflow, resuming, stored.suspensions):
                 return await self._outcome_of(workflow, run_id, earlier, wait=resuming.wait)
             snapshot = fold(stored.entries)
@@ -117,6 +118,7 @@ class Settling(Driving):
         self.check_open()
         while True:
             stored = await self.load(row.run_id)
+            self.own(stored.run)
             snapshot = fold(stored.entries)
             graph = await self.graph(workflow, snapshot)
             target = next((found for found in stored.suspensions if found.id == row.id), None)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import RunHeld, RunNotFound
 from ..history.due import due_after, stage_of
@@ -18,11 +18,13 @@ from ..history.event import Suspension
 from ..model.workflow import Workflow
 from ..store.base import Claimed, Wanted
 from . import owner
-from .firing import Firing
+from .base import Chore
 from .hooks import HookKind, Notice
 from .lease import LEASE
 from .listing import runs_with
-from .local import LocalEngine
+
+if TYPE_CHECKING:
+    from .local import LocalEngine
 
 _log = logging.getLogger("cadenza")
 
@@ -43,11 +45,11 @@ class Worker:
         self,
         engine: LocalEngine,
         workflows: Callable[[], Mapping[str, Workflow[Any, Any]]],
-        firing: Firing,
+        chore: Chore,
     ) -> None:
         self._engine = engine
         self._workflows = workflows
-        self._firing = firing
+        self._chore = chore
         self._nudge = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         # Workflows whose held runs were found, and those that are still to be looked at.
@@ -76,7 +78,7 @@ class Worker:
             self._engine.looking = True
             try:
                 found = await self.look()
-                dues = [await self._engine.store.next_due(), await self._firing.next_due()]
+                dues = [await self._engine.store.next_due(), await self._chore.next_due()]
                 due = min((at for at in dues if at is not None and at > looked_at), default=None)
             except Exception:  # the store is away for a while: the worker outlives that
                 _log.exception("the worker could not look for runs; it tries again")
@@ -94,7 +96,7 @@ class Worker:
         due = await self._engine.store.due(self._engine.clock.now(), _DUE_AT_ONCE)
         tried = await self._try_held()
         passed = sum(await asyncio.gather(*[self._pass(row) for row in due]))
-        return len(claimed) + tried + passed + await self._firing.look()
+        return len(claimed) + tried + passed + await self._chore.look()
 
     async def _try_held(self) -> int:
         """Go on with held runs that today's code fits again; how many were tried.

@@ -7,7 +7,7 @@ CadenzaError
 ├── AppError                   the program around the runs
 │   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget  UnknownHook  ServeError > NobodyChecked
 ├── RunError                   a run that is not in the state that was asked for
-│   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive
+│   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive  OtherEngine
 │   └── RunHeld  RunConflict  WrongWorkflow
 ├── ResumeError                a resume that names the wrong thing
 │   ├── StepNotSuspended  AmbiguousStep  UnknownLabel  ConflictingTarget  InvalidIndex
@@ -134,6 +134,7 @@ from .resuming import (
     UnknownLabel,
 )
 from .runs import (
+    OtherEngine,
     RunAlive,
     RunAlreadyStarted,
     RunConflict,
@@ -209,6 +210,7 @@ __all__ = [
     "NobodyChecked",
     "NonRetryableError",
     "NotConfirmed",
+    "OtherEngine",
     "QuestionWithdrawn",
     "ResumeError",
     "RunAlive",

@@ -50,6 +50,17 @@ class RunNotSuspended(RunError):
         super().__init__(run_id, f"run {run_id!r} is {status}, not suspended; {hint}")
 
 
+class OtherEngine(RunError):
+    """A call about a run that another engine drives."""
+
+    def __init__(self, run_id: str, found: str, here: str) -> None:
+        self.found, self.here = found, here
+        super().__init__(
+            run_id,
+            f"run {run_id!r} runs on the engine {found!r}, and this app's is {here!r}; use an app with that engine",
+        )
+
+
 class RunNotActive(RunError):
     """A restart of a run that has nothing to go on with."""
 
