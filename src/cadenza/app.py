@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock, WatchingClock, default_clock
-from .engine.base import Engine
+from .engine.base import AttachableEngine, Attached, Engine
 from .engine.deploy import DeployReport, check_deploy
 from .engine.driving import VALUE_LIMIT
 from .engine.firing import Firing
@@ -71,25 +71,40 @@ class Cadenza:
         codec: Codec | None = None,
         value_limit: int = VALUE_LIMIT,
         tracing: Tracing | None = None,
+        engine: AttachableEngine | None = None,
     ) -> None:
         self.clock = clock or default_clock.get() or SystemClock()
         self.store = open_store(store_instead.get() or store, codec)
         self.worker = worker
-        local = LocalEngine(
-            self.store,
-            self.clock,
-            secret_keys=frozenset(context_secrets),
-            durability=durability,
-            value_limit=value_limit,
-            tracing=tracing,
-        )
         self._tracing = tracing or Tracing()
         self._gauge: OpenSuspensions | None = None
         self._workflows: dict[str, Workflow[Any, Any]] = {}
-        # A clock for tests moves time on when nothing happens; it has to see what does.
-        if isinstance(self.clock, WatchingClock):
-            self.clock.watch(local)
-        self.engine: Engine = local
+        secret_keys = frozenset(context_secrets)
+        self.engine: Engine
+        if engine is not None:
+            engine.attach(
+                Attached(
+                    store=self.store,
+                    clock=self.clock,
+                    secret_keys=secret_keys,
+                    tracing=self._tracing,
+                    value_limit=value_limit,
+                )
+            )
+            self.engine = engine
+        else:
+            local = LocalEngine(
+                self.store,
+                self.clock,
+                secret_keys=secret_keys,
+                durability=durability,
+                value_limit=value_limit,
+                tracing=tracing,
+            )
+            # A clock for tests moves time on when nothing happens; it has to see what does.
+            if isinstance(self.clock, WatchingClock):
+                self.clock.watch(local)
+            self.engine = local
         self.inbox = Inbox(self.engine, lambda id_: self.workflow(id_).workflow)
         self.schedules = Schedules(self.engine, lambda id_: self.workflow(id_).workflow)
         firing = Firing(self.engine, lambda: self._workflows, self.schedules)

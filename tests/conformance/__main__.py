@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .on_temporal import on_temporal
 from .runner import opener, run_corpus
 
 
@@ -20,14 +21,12 @@ def main() -> int:
     parser.add_argument("--store", choices=["memory", "sqlite", "postgres", "encrypted"], default="memory")
     parser.add_argument("--engine", choices=["local", "temporal"], default="local")
     given = parser.parse_args()
-    if given.engine != "local":
-        print(f"{given.engine} is not built yet; there is: local", file=sys.stderr)
-        return 2
     if not (given.corpus / "scenarios").is_dir():
         print(f"{given.corpus} holds no folder scenarios", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder, opener(given.store, Path(folder)) as open_data:
-        groups = asyncio.run(run_corpus(given.corpus, open_data))
+        play = on_temporal if given.engine == "temporal" else run_corpus
+        groups = asyncio.run(play(given.corpus, open_data))
     given.out.mkdir(parents=True, exist_ok=True)
     for name, records in groups.items():
         (given.out / f"{name}.json").write_text(json.dumps(records, ensure_ascii=False), "utf-8")

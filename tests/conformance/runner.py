@@ -33,8 +33,15 @@ _AT_ONCE = 8
 class Scenario:
     """One scenario on one store. A new process is a new app, with workflows built anew, on the same data."""
 
-    def __init__(self, spec: dict[str, Any], open_store: Callable[[], Store]) -> None:
+    def __init__(
+        self,
+        spec: dict[str, Any],
+        open_store: Callable[[], Store],
+        make_engine: Callable[[str], Any] | None = None,
+    ) -> None:
         self.spec = spec
+        self._make_engine = make_engine
+        self.longest: float = _LONGEST
         self.watch = Watch()
         self._open_store = open_store
         self._apps: list[Cadenza] = []
@@ -49,12 +56,15 @@ class Scenario:
         self._runs.clear()
         self.watch.crashed = asyncio.Event()
         self.app, self.builder = self._new_app()
+        if self.app is not None and self._make_engine is not None:
+            self.app._worker.start()
 
     def _new_app(self) -> tuple[Cadenza | None, Builder]:
         builder = Builder(self.watch)
         try:
             workflow = builder.build(self.spec["workflow"])
-            app = Cadenza(store=self._open_store(), workflows=[workflow], worker=False)
+            engine = self._make_engine(f"queue-{self.spec['id']}") if self._make_engine is not None else None
+            app = Cadenza(store=self._open_store(), workflows=[workflow], worker=False, engine=engine)
         except Exception as error:
             self.broken = error
             return None, builder
@@ -102,7 +112,7 @@ class Scenario:
         acting = asyncio.ensure_future(getattr(self, f"_{do}")(action))
         dying = asyncio.ensure_future(self.watch.crashed.wait())
         try:
-            async with asyncio.timeout(_LONGEST):
+            async with asyncio.timeout(self.longest):
                 await asyncio.wait({acting, dying}, return_when=asyncio.FIRST_COMPLETED)
                 if not acting.done():
                     await asyncio.sleep(_DYING)  # noqa: TID251  the format says how long
@@ -301,14 +311,25 @@ def opener(store: str, folder: Path) -> Iterator[Opener]:
         yield on_postgres
 
 
-async def run_corpus(corpus: Path, open_data: Opener) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """The records of every scenario, by group."""
+async def run_corpus(
+    corpus: Path,
+    open_data: Opener,
+    make_engine: Callable[[str], Any] | None = None,
+    *,
+    longest: float = _LONGEST,
+) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """The records of every scenario, by group; on engines that *make_engine* makes for a task queue.
+
+    An action may take *longest* seconds.
+    """
     room = asyncio.Semaphore(_AT_ONCE)
 
     async def one(spec: dict[str, Any]) -> list[dict[str, Any]]:
         async with room:
             try:
-                return await Scenario(spec, open_data(spec["id"])).play()
+                scenario = Scenario(spec, open_data(spec["id"]), make_engine)
+                scenario.longest = longest
+                return await scenario.play()
             except Exception as error:  # a scenario that cannot be played must not cost the others
                 return [{"do": "play", "throws": {"kind": "INTERNAL", "message": repr(error)}}]
 
@@ -317,7 +338,12 @@ async def run_corpus(corpus: Path, open_data: Opener) -> dict[str, dict[str, lis
         for file in sorted((corpus / "scenarios").glob("*.json"))
     }
     specs = [spec for group in groups.values() for spec in group]
-    records = dict(zip([spec["id"] for spec in specs], await asyncio.gather(*map(one, specs)), strict=True))
+    # Where it is counted how many steps run at once, others must not keep the engine from running them.
+    alone = [spec for spec in specs if make_engine is not None and "inflight" in spec.get("observe", ())]
+    together = [spec for spec in specs if spec not in alone]
+    found = await asyncio.gather(*map(one, together))
+    records = {spec["id"]: record for spec, record in zip(together, found, strict=True)}
+    records |= {spec["id"]: await one(spec) for spec in alone}
     return {name: {spec["id"]: records[spec["id"]] for spec in group} for name, group in groups.items()}
 
 

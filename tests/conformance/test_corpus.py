@@ -7,9 +7,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from .on_temporal import on_temporal
 from .runner import opener, run_corpus
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -20,7 +22,20 @@ CORPUS = Path(__file__).parent / "corpus"
 async def test_every_scenario_comes_out_as_wanted(store: str, tmp_path: Path) -> None:
     with opener(store, tmp_path) as open_data:
         groups = await run_corpus(CORPUS, open_data)
-    out = tmp_path / "records"
+    _judge(groups, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+async def test_every_scenario_comes_out_as_wanted_on_temporal(tmp_path: Path) -> None:
+    """With no run kept between its tasks: each task is a replay of the whole run."""
+    with opener("memory", tmp_path) as open_data:
+        groups = await on_temporal(CORPUS, open_data)
+    _judge(groups, tmp_path)
+
+
+def _judge(groups: dict[str, Any], folder: Path) -> None:
+    out = folder / "records"
     out.mkdir()
     for name, records in groups.items():
         (out / f"{name}.json").write_text(json.dumps(records, ensure_ascii=False), "utf-8")
@@ -46,15 +61,3 @@ def test_the_judge_finds_a_wrong_record(tmp_path: Path) -> None:
     wrong = json.loads(json.dumps(wanted))
     wrong[0]["outcome"]["status"] = "failed"
     assert compare.differences(wanted, compare.core(wrong))
-
-
-def test_what_is_not_built_yet_is_a_clear_error(tmp_path: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.conformance", str(CORPUS), str(tmp_path), "--engine", "temporal"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=CORPUS.parents[2],
-    )
-    assert (ran.returncode, ran.stdout) == (2, "")
-    assert "is not built yet" in ran.stderr

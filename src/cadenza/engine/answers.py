@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..history.event import Suspension
 from ..history.reading import is_same, refuse_loss
-from ..history.resume import means
+from ..history.resume import means, resolve
 from ..history.rivals import winner_over
 from ..history.snapshot import Snapshot
 from ..model.graph import Graph
@@ -29,6 +29,7 @@ from ..model.schema import Schema
 from ..model.values import Json, plain
 from ..model.workflow import Workflow
 from .base import Resuming
+from .fit import why_held
 
 
 def checked(workflow: Workflow[Any, Any], row: Suspension, data: Any) -> Json:
@@ -93,6 +94,24 @@ def _check_as_asked(row: Suspension, forms: Sequence[Json], where: str) -> None:
     found = [sorted(validator.iter_errors(form), key=lambda e: list(map(str, e.path))) for form in forms]
     if all(found):
         raise InvalidResumeData(where, [_issue(error) for error in found[0]])
+
+
+def check_all(
+    workflow: Workflow[Any, Any],
+    resuming: Resuming,
+    run_id: str,
+    snapshot: Snapshot,
+    rows: Sequence[Suspension],
+    graph: Graph,
+) -> dict[str, Json]:
+    """What *resuming* answers, by suspension id, as their places will read it; raises what a refused answer does."""
+    targets = resolve(resuming.request, run_id, snapshot, rows, graph)
+    for target in targets:
+        check_actor(target, resuming.actor, snapshot)
+    refuse_losers(targets, rows, snapshot, graph)
+    if (held := why_held(workflow, graph, snapshot)) is not None:
+        raise RunHeld(run_id, held.reason)
+    return {row.id: checked(workflow, row, resuming.data) for row in targets}
 
 
 def answered_before(

@@ -17,7 +17,7 @@ from ..model.graph import Graph
 from ..model.values import Json
 from ..model.workflow import Workflow
 from ..store.base import RunRow, Store
-from ..tracing.options import NOTHING_ASKED, Asked
+from ..tracing.options import NOTHING_ASKED, Asked, Tracing
 from .feed import Feed
 from .hooks import Hooks
 
@@ -51,6 +51,17 @@ class Resuming:
     dry_run: bool = False
     tracing: Asked = NOTHING_ASKED
     wait: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """What an app lends to an engine that was made before it."""
+
+    store: Store
+    clock: Clock
+    secret_keys: frozenset[str]
+    tracing: Tracing
+    value_limit: int
 
 
 class Chore(Protocol):
@@ -180,4 +191,12 @@ class Engine(Protocol):
 
     def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:
         """The stream events of a run after entry number *after*, then those to come, until it has ended or rests."""
+        ...
+
+
+class AttachableEngine(Engine, Protocol):
+    """An engine that is made before the app it works for."""
+
+    def attach(self, attached: Attached) -> None:
+        """Work for an app."""
         ...

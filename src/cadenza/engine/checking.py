@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import (
     InvalidContext,
+    InvalidInput,
     InvalidResumeData,
     InvalidState,
     InvalidStepInput,
@@ -24,6 +25,7 @@ from ..model.path import Path, ids, show
 from ..model.schema import Schema
 from ..model.values import Json, plain
 from ..model.workflow import Workflow
+from .base import Starting
 
 
 def split_context(
@@ -49,6 +51,28 @@ def split_context(
             "this run (declare keys that must not be kept: Cadenza(context_secrets={...}))", issues
         )
     return kept, secret
+
+
+def begin_of(
+    workflow: Workflow[Any, Any], starting: Starting, secret_keys: AbstractSet[str]
+) -> tuple[ev.RunStarted, dict[str, Any]]:
+    """The first event of a run that is started so, and the secrets of its runtime context.
+
+    Raises `InvalidInput`, `InvalidState` and `InvalidContext`.
+    """
+    where = f"workflow {workflow.id}"
+    if workflow.validate_inputs is False:
+        value, state = plain(starting.input, where), plain(starting.state or {}, where)
+    else:
+        value = workflow.input.check(starting.input, InvalidInput, where)
+        state = workflow.state.check({} if starting.state is None else starting.state, InvalidState, where)
+    refuse_no_object(state, where)
+    context, secrets = split_context(starting.context, secret_keys)
+    fingerprint = workflow.graph.fingerprint
+    event = ev.RunStarted(
+        fingerprint=fingerprint, input=value, state=state, context=context, actor=starting.actor
+    )
+    return event, secrets
 
 
 def check_travel(

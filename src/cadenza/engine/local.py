@@ -8,25 +8,22 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import (
-    InvalidInput,
-    InvalidState,
     RunAlive,
     RunAlreadyStarted,
     RunConflict,
     RunNotActive,
 )
-from ..history import event as ev
 from ..history.closing import was_closed
 from ..history.explain import Explanation, explain
 from ..history.record import ENDED
 from ..history.rewind import TravelRequest, rewind
 from ..history.snapshot import Snapshot, fold
-from ..model.values import limited, plain
+from ..model.values import limited
 from ..model.workflow import Workflow
 from ..store.base import RunRow
 from ..tracing.options import NOTHING_ASKED, Asked
 from .base import Chore, Registry, Starting, StreamEvent
-from .checking import check_travel, refuse_no_object, split_context
+from .checking import begin_of, check_travel, split_context
 from .feed import observe
 from .fit import why_held
 from .lease import Errand
@@ -64,31 +61,12 @@ class LocalEngine(Settling):
         row = self.own(await self.row(run_id))
         if row.status != "pending":
             raise RunAlreadyStarted(run_id, row.status)
-        where = f"workflow {workflow.id}"
-        if workflow.validate_inputs is False:
-            value, state = plain(starting.input, where), plain(starting.state or {}, where)
-        else:
-            value = workflow.input.check(starting.input, InvalidInput, where)
-            state = workflow.state.check(
-                {} if starting.state is None else starting.state, InvalidState, where
-            )
-        refuse_no_object(state, where)
-        limited(value, self._value_limit, f"the input of {where}")
-        limited(state, self._value_limit, f"the state of {where}")
-        context, secrets = split_context(starting.context, self._secret_keys)
+        event, secrets = begin_of(workflow, starting, self._secret_keys)
+        limited(event.input, self._value_limit, f"the input of workflow {workflow.id}")
+        limited(event.state, self._value_limit, f"the state of workflow {workflow.id}")
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
         drive.claim_with(None)
-        fingerprint = workflow.graph.fingerprint
-        drive.journal.note(
-            ev.RunStarted(
-                fingerprint=fingerprint,
-                input=value,
-                state=state,
-                context=context,
-                actor=starting.actor,
-                span=drive.leg.begin("start"),
-            )
-        )
+        drive.journal.note(replace(event, span=drive.leg.begin("start")))
         self.spawn(drive)
         try:
             return await self.result(drive, wait=starting.wait)

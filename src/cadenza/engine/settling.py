@@ -13,7 +13,7 @@ from ..errors import RunHeld, RunNotFound, SuspensionNotFound
 from ..history import event as ev
 from ..history.closing import closing
 from ..history.event import Suspension
-from ..history.resume import first_rest_after, refuse, resolve
+from ..history.resume import first_rest_after, refuse
 from ..history.rivals import rivals_of
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
@@ -22,7 +22,7 @@ from ..model.values import Json, limited
 from ..model.workflow import Workflow
 from ..store.base import Accepted, Answering, AnswerOutcome, Missed, Refused, Reply, Stored
 from ..tracing.options import NOTHING_ASKED
-from .answers import answered_before, check_actor, checked, refuse_losers
+from .answers import answered_before, check_all
 from .base import Resuming
 from .checking import split_context
 from .drive import Drive
@@ -44,20 +44,12 @@ class Settling(Driving):
                 return await self._outcome_of(workflow, run_id, earlier, wait=resuming.wait)
             snapshot = fold(stored.entries)
             graph = await self.graph(workflow, snapshot)
-            targets = resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
-            for target in targets:
-                check_actor(target, resuming.actor, snapshot)
-            refuse_losers(targets, stored.suspensions, snapshot, graph)
-            if (held := why_held(workflow, graph, snapshot)) is not None:
-                raise RunHeld(run_id, held.reason)
+            answers = check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
+            targets = [row for row in stored.suspensions if row.id in answers]
             replies = [
                 Reply(
                     suspension_id=row.id,
-                    data=limited(
-                        checked(workflow, row, resuming.data),
-                        self._value_limit,
-                        f"the answer to {show(row.path)}",
-                    ),
+                    data=limited(answers[row.id], self._value_limit, f"the answer to {show(row.path)}"),
                 )
                 for row in targets
             ]

@@ -1,0 +1,9 @@
+"""The Temporal engine; the extra `cadenza[temporal]` installs what it needs."""
+
+from __future__ import annotations
+
+from .converter import Codec
+from .engine import TemporalEngine
+from .worker import WorkerOptions
+
+__all__ = ["Codec", "TemporalEngine", "WorkerOptions"]

@@ -1,0 +1,526 @@
+"""The Temporal engine: runs on Temporal, mirrored into the store that everybody reads."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from ...clock import Clock
+from ...errors import (
+    AppClosed,
+    OtherEngine,
+    RunAlive,
+    RunAlreadyStarted,
+    RunHeld,
+    RunNotActive,
+    RunNotFound,
+    ValueTooLarge,
+)
+from ...history import event as ev
+from ...history.event import Suspension
+from ...history.explain import Explanation, explain
+from ...history.record import ENDED
+from ...history.resume import first_rest_after, refuse, resolve
+from ...history.rewind import TravelRequest, rewind
+from ...history.snapshot import Snapshot, fold
+from ...model.graph import Graph
+from ...model.graph import to_json as graph_to_json
+from ...model.path import Path
+from ...model.values import Json, plain
+from ...model.workflow import Workflow
+from ...store.base import RunRow, Store, Stored
+from .. import owner
+from ..answers import answered_before, check_all
+from ..base import Attached, Registry, Resuming, Starting, StreamEvent
+from ..checking import begin_of, check_travel, split_context
+from ..feed import Feed, observe
+from ..hooks import Hooks
+from .activities import Home, homes
+from .calls import Calls, Gone, MustSendAgain, update_id
+from .carry import carry
+from .converter import Codec, client_with
+from .messages import LARGEST, Wish, event_to_json, size_of
+from .mirror import Mirror
+from .worker import Serving, WorkerOptions
+
+# How long, in seconds, a waiter waits for news of a run before it looks again.
+_LOOK = 1.0
+_PATIENCE = 30.0
+
+
+class TemporalEngine:
+    """Runs workflows on Temporal: `Cadenza(store=..., engine=TemporalEngine(client, task_queue="..."))`.
+
+    The store is a mirror that inbox, lists and results are read from; it must be the same for all apps and workers of the task
+    queue. *codec* compresses or encrypts what Temporal keeps. *heartbeat* is how soon a dead worker is noticed. With
+    *searchable* the search attributes that `cadenza temporal setup` registers are set. Leave *client* to this engine: it is
+    dropped by `close`, so that a program ends cleanly.
+    """
+
+    name = "temporal"
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        task_queue: str,
+        codec: Codec | None = None,
+        heartbeat: timedelta = timedelta(seconds=10),
+        searchable: bool = False,
+        leave_after: int | None = None,
+        options: WorkerOptions | None = None,
+    ) -> None:
+        self.feed = Feed()
+        self.hooks = Hooks()
+        self.forgetful = False
+        self.task_queue = task_queue
+        self.client: Client | None = client_with(client, codec)
+        self.heartbeat = heartbeat
+        self.options = options or WorkerOptions()
+        self._searchable = searchable
+        self._leave_after = leave_after
+        self._owner = owner.new_owner()
+        self._attached: Attached | None = None
+        self._home: Home | None = None
+        self._serving: list[Serving] = []
+
+    def attach(self, attached: Attached) -> None:
+        """Work for an app."""
+        self._attached = attached
+        self._mirror = Mirror(attached.store, attached.clock, self._owner, self.feed, self.hooks)
+
+    @property
+    def store(self) -> Store:
+        """Where runs are mirrored."""
+        return self._app.store
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time here; that of runs is Temporal's."""
+        return self._app.clock
+
+    @property
+    def _app(self) -> Attached:
+        assert self._attached is not None, "give the engine to an app: Cadenza(engine=...)"
+        return self._attached
+
+    @property
+    def _calls(self) -> Calls:
+        if self.client is None:
+            raise AppClosed
+        return Calls(self.client, self.task_queue)
+
+    # ------------------------------------------------------------------ workers
+
+    def serving(self, workflows: Registry) -> Serving:
+        """A worker of this task queue in this process."""
+        serving = Serving(self, workflows)
+        self._serving.append(serving)
+        return serving
+
+    def home(self, workflows: Registry) -> Home:
+        """What workers of this engine share."""
+        if self._home is None:
+            self._home = Home(
+                store=self.store,
+                clock=self.clock,
+                feed=self.feed,
+                hooks=self.hooks,
+                mirror=self._mirror,
+                workflows=workflows,
+                secret_keys=self._app.secret_keys,
+                loop=asyncio.get_running_loop(),
+                signal=self._signal,
+                remembered=self._remembered,
+            )
+        return self._home
+
+    async def _signal(self, run_id: str, name: str, data: Json) -> None:
+        await self._calls.signal(run_id, name, data)
+
+    async def _remembered(self, run_id: str, path: Path) -> Mapping[str, Json]:
+        found: Mapping[str, Json] = await self._calls.handle(run_id).query("remembered", list(path))
+        return found
+
+    async def close(self) -> None:
+        """Stop the workers of this engine and drop its client. Runs stay where they are."""
+        for serving in self._serving:
+            await serving.stop()
+        self.client = None
+        owner.retire(self._owner)
+        # An interpreter that ends while the SDK still holds a call may abort: temporalio/sdk-python#300.
+        gc.collect()
+
+    def die(self) -> None:
+        """Play the death of this process."""
+        for serving in self._serving:
+            serving.die()
+        if homes.get(self.task_queue) is self._home:
+            homes.pop(self.task_queue, None)
+        owner.retire(self._owner)
+
+    # ------------------------------------------------------------------ runs
+
+    async def create(self, workflow: Workflow[Any, Any], run_id: str, resource_id: str | None) -> bool:
+        """Keep a pending run; False where there is one with that id."""
+        _ = workflow.graph
+        now = self.clock.now()
+        row = RunRow(
+            id=run_id,
+            workflow=workflow.id,
+            engine=self.name,
+            resource=resource_id,
+            created_at=now,
+            updated_at=now,
+        )
+        return await self.store.create(row) == "created"
+
+    async def start(self, workflow: Workflow[Any, Any], run_id: str, starting: Starting) -> Snapshot:
+        """Run it from its first step."""
+        row = await self._own(run_id)
+        if row.status != "pending":
+            raise RunAlreadyStarted(run_id, row.status)
+        event, secrets = begin_of(workflow, starting, self._app.secret_keys)
+        self._keep_secrets(run_id, secrets)
+        given = self._given(workflow.graph, row, event, tracing=starting.tracing)
+        try:
+            if not starting.wait:
+                await self._calls.start(given)
+                return await self.snapshot(run_id)
+            report = await self._calls.start_and_wait(given, begun_is_enough=False)
+        except WorkflowAlreadyStartedError:
+            raise RunAlreadyStarted(run_id, (await self._row(run_id)).status) from None
+        return await self._settled(run_id, report)
+
+    def _given(self, graph: Graph, row: RunRow, event: ev.Event | None, **more: Any) -> Json:
+        given: dict[str, Json] = {
+            "interpreter": 1,
+            "run": row.id,
+            "workflow": row.workflow,
+            "resource": row.resource,
+            "graph": graph_to_json(graph),
+            "begin": None if event is None else event_to_json(event, self.clock.now()),
+            "heartbeat": self.heartbeat.total_seconds(),
+            "searchable": self._searchable,
+            "leave_after": self._leave_after,
+        }
+        given |= {key: value for key, value in more.items() if value}
+        if size_of(given) > LARGEST:
+            raise ValueTooLarge(f"what run {row.id} begins with", size_of(given), LARGEST)
+        return given
+
+    def _keep_secrets(self, run_id: str, secrets: Mapping[str, Any]) -> None:
+        if secrets and self._home is not None:
+            self._home.secrets.setdefault(run_id, {}).update(secrets)
+
+    async def _settled(self, run_id: str, report: Json) -> Snapshot:
+        """The run as *report* has it, or when it has ended or waits for people only."""
+        while report.get("moved"):
+            await self._take_in(run_id, report)
+            report = await self._rest_of(run_id)
+        await self._take_in(run_id, report)
+        if report["status"] == "held":
+            raise RunHeld(run_id, report["held"] or "")
+        return fold(entry for entry in await self.store.entries(run_id) if entry.seq <= report["seq"])
+
+    async def _rest_of(self, run_id: str) -> Json:
+        try:
+            report = await self._calls.update(run_id, "rest", data=False)
+        except Gone:
+            return await self._last_words(run_id)
+        if report.get("moved"):
+            row = await self._row(run_id)
+            await self.store.wait(run_id, row, _LOOK / 10)
+        return report
+
+    async def _last_words(self, run_id: str) -> Json:
+        """What a run whose workflow takes no more calls came to, as the store has it, soon."""
+        row = await self._row(run_id)
+        for _ in range(int(_PATIENCE)):
+            if row.status in ENDED or row.status in {"suspended", "held"}:
+                break
+            await self.store.wait(run_id, row, _LOOK)
+            row = await self._row(run_id)
+        return {"seq": row.seq, "status": row.status, "held": None, "parts": []}
+
+    async def _take_in(self, run_id: str, report: Json) -> None:
+        """See that the store has what *report* says: it may come here before the worker has written it."""
+        if "seq" in report:
+            await self._mirror.apply(run_id, report["parts"], patience=_PATIENCE)
+            await self._mirror.reach(run_id, report["seq"], patience=_PATIENCE)
+
+    # ------------------------------------------------------------------ answers
+
+    async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
+        """Answer suspensions and go on."""
+        await self._own(run_id)
+        context, secrets = split_context(resuming.context, self._app.secret_keys)
+        if resuming.dry_run:
+            return await self._rehearsed(workflow, run_id, resuming)
+        self._keep_secrets(run_id, secrets)
+        wish = Wish(
+            request=resuming.request,
+            data=plain(resuming.data, "resume data"),
+            context=context,
+            run_count=resuming.run_count,
+            actor=resuming.actor,
+            via=resuming.via,
+            idempotency_key=resuming.idempotency_key,
+            wait=resuming.wait,
+            tracing=_plain_tracing(resuming.tracing),
+        )
+        while True:
+            try:
+                report = await self._send(run_id, wish)
+                break
+            except Gone:
+                if (found := await self._answered_late(workflow, run_id, resuming)) is not None:
+                    return found
+        if not wish.wait:
+            await self._take_in(run_id, report)
+            return await self.snapshot(run_id)
+        return await self._outcome(run_id, report)
+
+    async def _send(self, run_id: str, wish: Wish) -> Json:
+        data = wish.to_json()
+        if size_of(data) > LARGEST:
+            raise ValueTooLarge(f"an answer to run {run_id}", size_of(data), LARGEST)
+        id_ = update_id(wish.idempotency_key, data["request"], wish.data)
+        try:
+            return await self._calls.update(run_id, "answer", data, id=id_)
+        except MustSendAgain as read:
+            id_ = update_id(wish.idempotency_key, [data["request"], "read"], wish.data)
+            return await self._calls.update(run_id, "answer", {**data, "replies": read.replies}, id=id_)
+
+    async def _outcome(self, run_id: str, report: Json) -> Snapshot:
+        """The run when it first had ended or waited for people only after the answers that *report* names."""
+        ids = set(report["ids"])
+        while True:
+            await self._take_in(run_id, report)
+            found = first_rest_after(await self.store.entries(run_id), ids)
+            if found is not None and found.status == "held":
+                raise RunHeld(run_id, found.held or "")
+            if found is not None:
+                return found
+            if not report.get("moved"):
+                return await self.snapshot(
+                    run_id
+                )  # the answer was taken, and nothing came of it: the run was over
+            report = await self._rest_of(run_id)
+
+    async def _rehearsed(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
+        """Check an answer against the store, and do nothing."""
+        stored = await self._load(run_id)
+        snapshot = fold(stored.entries)
+        if answered_before(workflow, resuming, stored.suspensions):
+            return snapshot
+        graph = await self.graph(workflow, snapshot)
+        check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
+        return snapshot
+
+    async def _answered_late(
+        self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming
+    ) -> Snapshot | None:
+        """What an answer gets that comes to a run without a workflow; None where one was started that may take it."""
+        await self._last_words(run_id)
+        stored = await self._load(run_id)
+        earlier = answered_before(workflow, resuming, stored.suspensions)
+        snapshot = fold(stored.entries)
+        if earlier:
+            return first_rest_after(stored.entries, {row.id for row in earlier}) or snapshot
+        graph = await self.graph(workflow, snapshot)
+        resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
+        # It waits, and its workflow was terminated or forgotten: the journal has all that is needed to go on.
+        await self._revive(stored, snapshot, graph, None)
+        return None
+
+    async def _revive(self, stored: Stored, snapshot: Snapshot, graph: Graph, event: ev.Event | None) -> None:
+        state = carry(snapshot, stored.suspensions)
+        await self._calls.start(self._given(graph, stored.run, event, state=state), again=True)
+
+    async def withdraw(
+        self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
+    ) -> None:
+        """Close an open suspension without an answer: its step fails."""
+        await self._own(row.run_id)
+        closure = {
+            "suspension_id": row.id,
+            "state": "canceled",
+            "reason": reason,
+            "actor": actor,
+            "via": via,
+        }
+        try:
+            await self._take_in(row.run_id, await self._calls.update(row.run_id, "close", closure))
+        except Gone:
+            refuse(await self.store.suspension(row.id) or row)
+            raise
+
+    async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
+        """The run's own timer does that, and what follows tells the hooks."""
+        return False
+
+    async def set_claimant(self, row: Suspension, claimant: str | None) -> bool:
+        """Let *claimant* (None: nobody) have claimed an open row; False where it has changed since *row* was read."""
+        return await self._changed(row, "claim", [row.id, row.claimed_by, claimant])
+
+    async def extend(self, row: Suspension, deadline: datetime, due_at: datetime | None) -> bool:
+        """Give an open row another deadline; False where it is not open."""
+        due = due_at.isoformat() if due_at is not None else None
+        return await self._changed(row, "extend", [row.id, deadline.isoformat(), due])
+
+    async def _changed(self, row: Suspension, name: str, data: Json) -> bool:
+        await self._own(row.run_id)
+        try:
+            report = await self._calls.update(row.run_id, name, data)
+        except Gone:
+            return False
+        await self._take_in(row.run_id, report)
+        return bool(report["done"])
+
+    # ------------------------------------------------------------------ restart, time travel, cancel
+
+    async def restart(
+        self,
+        workflow: Workflow[Any, Any],
+        run_id: str,
+        context: Mapping[str, Any] | None,
+        tracing: Mapping[str, Any],
+    ) -> Snapshot:
+        """Wait for a run that is under way: whichever worker lives goes on with it. A held one is tried again."""
+        row = await self._own(run_id)
+        if row.status in ENDED or row.status in {"pending", "suspended"}:
+            raise RunNotActive(run_id, row.status)
+        _, secrets = split_context(context, self._app.secret_keys)
+        self._keep_secrets(run_id, secrets)
+        try:
+            return await self._settled(run_id, await self._calls.update(run_id, "restart", None))
+        except Gone:
+            stored = await self._load(run_id)
+            snapshot = fold(stored.entries)
+            if snapshot.status not in ENDED:
+                await self._revive(stored, snapshot, await self.graph(workflow, snapshot), ev.RunResumed())
+            return await self._settled(run_id, {"moved": True})
+
+    async def rewind(
+        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Mapping[str, Any]
+    ) -> Snapshot:
+        """Go back to a place and on from there, in a new execution."""
+        await self._own(run_id)
+        graph = workflow.graph
+        while True:
+            stored = await self._load(run_id)
+            snapshot = fold(stored.entries)
+            if snapshot.status in {"running", "waiting"}:
+                raise RunAlive(run_id, "temporal")
+            event = rewind(travel, snapshot, graph)
+            check_travel(workflow, travel, event, snapshot, graph)
+            begin = {
+                "begin": event_to_json(event, self.clock.now()),
+                "graph": graph_to_json(graph),
+                "seq": snapshot.seq,
+            }
+            try:
+                await self._calls.update(run_id, "rewind", begin)
+            except MustSendAgain:
+                await self.store.wait(run_id, stored.run, _LOOK / 10)
+                continue
+            except Gone:
+                await self._revive(stored, snapshot, graph, event)
+            return await self._settled(run_id, {"moved": True})
+
+    async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
+        """Ask a run to stop; False where it has ended."""
+        row = await self._own(run_id)
+        if row.status in ENDED:
+            return False
+        if row.status == "pending":
+            given = self._given(workflow.graph, row, None, stop=True)
+            try:
+                await self._take_in(run_id, await self._calls.start_and_wait(given, begun_is_enough=False))
+                return True
+            except WorkflowAlreadyStartedError:
+                pass
+        if self._home is not None:
+            self._home.stop(run_id)
+        try:
+            report = await self._calls.update(run_id, "cancel", None)
+        except Gone:
+            await self._last_words(run_id)
+            return False
+        await self._take_in(run_id, report)
+        return bool(report["done"])
+
+    def driver_of(self, run: RunRow) -> str | None:
+        """Temporal, unless the run is at rest."""
+        return "temporal" if run.status in {"running", "waiting"} else None
+
+    async def forget(self, run: RunRow) -> None:
+        """*run* is about to be removed from the store: Temporal need not keep it any longer."""
+        await self._calls.terminate(run.id, "removed by delete_run()")
+
+    # ------------------------------------------------------------------ reading
+
+    async def explain(self, workflow: Workflow[Any, Any], run_id: str) -> Explanation:
+        """Why the run stands where it does."""
+        stored = await self._load(run_id)
+        snapshot = fold(stored.entries)
+        return explain(
+            run_id,
+            workflow.id,
+            snapshot,
+            stored.suspensions,
+            await self.graph(workflow, snapshot),
+            now=self.clock.now(),
+            driver=self.driver_of(stored.run),
+            obstacle=snapshot.held,
+        )
+
+    async def snapshot(self, run_id: str) -> Snapshot:
+        """The run as it is now."""
+        return fold((await self._load(run_id)).entries)
+
+    def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:
+        """The stream events of a run after entry *after*, then those to come, until it has ended or rests."""
+        return observe(self.store, self.feed, run_id, after, _rests)
+
+    async def _row(self, run_id: str) -> RunRow:
+        row = await self.store.row(run_id)
+        if row is None:
+            raise RunNotFound(run_id)
+        return row
+
+    async def _own(self, run_id: str) -> RunRow:
+        row = await self._row(run_id)
+        if row.engine != self.name:
+            raise OtherEngine(run_id, row.engine, self.name)
+        return row
+
+    async def _load(self, run_id: str) -> Stored:
+        stored = await self.store.load(run_id)
+        if stored is None:
+            raise RunNotFound(run_id)
+        return stored
+
+    async def graph(self, workflow: Workflow[Any, Any], snapshot: Snapshot) -> Graph:
+        """The graph that the run is pinned to."""
+        if snapshot.fingerprint is None or snapshot.fingerprint == workflow.graph.fingerprint:
+            return workflow.graph
+        graph = await self.store.graph(snapshot.fingerprint)
+        if graph is None:
+            raise RunHeld("?", f"its graph {snapshot.fingerprint} is not in the store")
+        return graph
+
+
+def _rests(row: RunRow) -> bool:
+    return row.status in {"suspended", "pending"} and row.wake_at is None
+
+
+def _plain_tracing(tracing: Mapping[str, Any]) -> Json:
+    return plain(tracing, "tracing context") if tracing else None

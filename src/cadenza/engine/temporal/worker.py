@@ -1,0 +1,88 @@
+"""Workers: processes that walk runs and call steps, any number of them on one task queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from temporalio.worker import Worker
+
+from ..base import Registry
+from .activities import Activities, homes
+from .workflow import RunWorkflow
+
+if TYPE_CHECKING:
+    from .engine import TemporalEngine
+
+_log = logging.getLogger("cadenza")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How much one worker does at once. `cached` runs are kept in memory between their tasks."""
+
+    steps: int = 200
+    runs: int = 100
+    cached: int = 1000
+    grace: timedelta = timedelta(seconds=10)
+
+
+class Serving:
+    """A worker of an engine's task queue in this process, from `start` to `stop`."""
+
+    def __init__(self, engine: TemporalEngine, workflows: Registry) -> None:
+        self._engine = engine
+        self._workflows = workflows
+        self._task: asyncio.Task[None] | None = None
+        self._worker: Worker | None = None
+
+    def start(self) -> None:
+        """Take tasks from now on."""
+        if self._task is not None:
+            return
+        engine = self._engine
+        assert engine.client is not None
+        home = homes[engine.task_queue] = engine.home(self._workflows)
+        activities = Activities(home, engine.heartbeat)
+        options = engine.options
+        self._worker = Worker(
+            engine.client,
+            task_queue=engine.task_queue,
+            workflows=[RunWorkflow],
+            activities=[activities.step, activities.mirror, activities.offer, activities.ask],
+            max_cached_workflows=options.cached,
+            max_concurrent_activities=options.steps,
+            max_concurrent_local_activities=options.steps,
+            max_concurrent_workflow_tasks=max(2, options.runs),
+            graceful_shutdown_timeout=options.grace,
+            # How long a dead worker's runs wait for it, and how soon a step hears that its run is to stop.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+            max_heartbeat_throttle_interval=timedelta(seconds=2),
+            default_heartbeat_throttle_interval=timedelta(seconds=2),
+        )
+        self._task = asyncio.get_running_loop().create_task(
+            self._worker.run(), name="cadenza temporal worker"
+        )
+
+    async def run(self) -> None:
+        """Serve until it is stopped or fails."""
+        self.start()
+        assert self._task is not None
+        await self._task
+
+    async def stop(self) -> None:
+        """Take no more tasks; steps that run may end within the grace of the options."""
+        task, self._task = self._task, None
+        if task is not None and self._worker is not None:
+            await self._worker.shutdown()
+            await asyncio.gather(task, return_exceptions=True)
+            self._worker = None
+
+    def die(self) -> None:
+        """Play the death of this process: what runs is not heard of again."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
