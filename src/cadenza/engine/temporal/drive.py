@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, CancelledError
 
 from ...errors import ValueTooLarge
@@ -50,6 +50,8 @@ from .messages import (
 )
 from .outbox import Outbox
 from .rows import Rows
+
+STATUS = SearchAttributeKey.for_keyword("CadenzaStatus")
 
 # So many activities at once: the server refuses more than 2,000, and one answer of a worker holds 4 MB.
 _AT_ONCE = 200
@@ -102,6 +104,7 @@ class RunDrive:
         self._offers: set[str] = set()
         self._deadlines: dict[str, asyncio.Task[None]] = {}
         self._flusher: asyncio.Task[None] | None = None
+        self._lingering = False
         self._asked = 0
         self._shown_status = ""
         self._waits = Waits(asyncio.get_event_loop(), WorkflowClock())
@@ -132,7 +135,7 @@ class RunDrive:
         walking = asyncio.ensure_future(self._walk())
         for row in self.rows.all.values():
             self._set_deadline(row)
-        while self.over is None and not (self.leaving and not self._ops):
+        while not (self.leaving and not self._ops):
             await workflow.wait_condition(
                 lambda: self.over is not None or self._is_quiet() or self._must_leave()
             )
@@ -155,7 +158,7 @@ class RunDrive:
         await self._flush_all()
         await workflow.wait_condition(lambda: workflow.all_handlers_finished())
         await self._flush_all()
-        return None if self.ended else self._next()
+        return None if self.ended and self.begin_next is None else self._next()
 
     async def _walk(self) -> None:
         try:
@@ -200,7 +203,7 @@ class RunDrive:
     def _show_status(self) -> None:
         if self.given.get("searchable") and self.run.status != self._shown_status:
             self._shown_status = self.run.status
-            workflow.upsert_search_attributes({"CadenzaStatus": [self.run.status]})
+            workflow.upsert_search_attributes([STATUS.value_set(self.run.status)])
 
     # ------------------------------------------------------------------ what others put in
 
@@ -293,11 +296,21 @@ class RunDrive:
     async def _flush_later(self, linger: timedelta | None) -> None:
         try:
             if linger is not None:
+                self._lingering = True
                 await workflow.sleep(linger)
+                self._lingering = False
             while self.outbox:
                 await self._flush()
-        finally:
+        except asyncio.CancelledError:
+            return  # whoever hurried it has forgotten it already
+        self._flusher = None
+
+    def _hurry(self) -> None:
+        """Linger no longer: what is there is taken along by somebody."""
+        if self._flusher is not None and self._lingering:
+            self._flusher.cancel()
             self._flusher = None
+            self._lingering = False
 
     async def _flush(self) -> None:
         await workflow.execute_activity(
@@ -308,9 +321,8 @@ class RunDrive:
         )
 
     async def _flush_all(self) -> None:
-        if self._flusher is not None:
-            self._flusher.cancel()
-            self._flusher = None
+        self._hurry()
+        await workflow.wait_condition(lambda: self._flusher is None)
         while self.outbox:
             await self._flush()
 
@@ -370,6 +382,7 @@ class RunDrive:
 
     async def _sendable(self) -> Sequence[Json]:
         """The parts that a call takes along; what is too much for it goes before."""
+        self._hurry()
         parts = self.outbox.take()
         while self.outbox or size_of(parts) > BATCH * 3:
             await workflow.execute_activity(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -223,27 +224,27 @@ class TemporalEngine:
         """The run as *report* has it, or when it has ended or waits for people only."""
         while report.get("moved"):
             await self._take_in(run_id, report)
-            report = await self._rest_of(run_id)
+            report = await self._rest_of(run_id, after=report.get("seq", 0))
         await self._take_in(run_id, report)
         if report["status"] == "held":
             raise RunHeld(run_id, report["held"] or "")
         return fold(entry for entry in await self.store.entries(run_id) if entry.seq <= report["seq"])
 
-    async def _rest_of(self, run_id: str) -> Json:
+    async def _rest_of(self, run_id: str, *, after: int) -> Json:
         try:
             report = await self._calls.update(run_id, "rest", data=False)
         except Gone:
-            return await self._last_words(run_id)
+            return await self._last_words(run_id, after=after)
         if report.get("moved"):
             row = await self._row(run_id)
             await self.store.wait(run_id, row, _LOOK / 10)
         return report
 
-    async def _last_words(self, run_id: str) -> Json:
-        """What a run whose workflow takes no more calls came to, as the store has it, soon."""
+    async def _last_words(self, run_id: str, *, after: int = 0) -> Json:
+        """What a run whose workflow takes no more calls came to, as the store has it, soon: beyond entry *after*."""
         row = await self._row(run_id)
         for _ in range(int(_PATIENCE)):
-            if row.status in ENDED or row.status in {"suspended", "held"}:
+            if row.status not in {"running", "waiting"} and row.seq >= after:
                 break
             await self.store.wait(run_id, row, _LOOK)
             row = await self._row(run_id)
@@ -275,10 +276,10 @@ class TemporalEngine:
             wait=resuming.wait,
             tracing=_plain_tracing(resuming.tracing),
         )
-        while True:
+        report: Json = None
+        while report is None:
             try:
                 report = await self._send(run_id, wish)
-                break
             except Gone:
                 if (found := await self._answered_late(workflow, run_id, resuming)) is not None:
                     return found
@@ -312,7 +313,7 @@ class TemporalEngine:
                 return await self.snapshot(
                     run_id
                 )  # the answer was taken, and nothing came of it: the run was over
-            report = await self._rest_of(run_id)
+            report = await self._rest_of(run_id, after=report["seq"])
 
     async def _rehearsed(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
         """Check an answer against the store, and do nothing."""
@@ -320,7 +321,7 @@ class TemporalEngine:
         snapshot = fold(stored.entries)
         if answered_before(workflow, resuming, stored.suspensions):
             return snapshot
-        graph = await self.graph(workflow, snapshot)
+        graph = await self._graph(workflow, snapshot)
         check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
         return snapshot
 
@@ -334,15 +335,16 @@ class TemporalEngine:
         snapshot = fold(stored.entries)
         if earlier:
             return first_rest_after(stored.entries, {row.id for row in earlier}) or snapshot
-        graph = await self.graph(workflow, snapshot)
+        graph = await self._graph(workflow, snapshot)
         resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
         # It waits, and its workflow was terminated or forgotten: the journal has all that is needed to go on.
         await self._revive(stored, snapshot, graph, None)
         return None
 
-    async def _revive(self, stored: Stored, snapshot: Snapshot, graph: Graph, event: ev.Event | None) -> None:
+    async def _revive(self, stored: Stored, snapshot: Snapshot, graph: Graph, event: ev.Event | None) -> Json:
         state = carry(snapshot, stored.suspensions)
-        await self._calls.start(self._given(graph, stored.run, event, state=state), again=True)
+        given = self._given(graph, stored.run, event, state=state)
+        return await self._calls.start_and_wait(given, begun_is_enough=event is None, again=True)
 
     async def withdraw(
         self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
@@ -404,9 +406,10 @@ class TemporalEngine:
         except Gone:
             stored = await self._load(run_id)
             snapshot = fold(stored.entries)
-            if snapshot.status not in ENDED:
-                await self._revive(stored, snapshot, await self.graph(workflow, snapshot), ev.RunResumed())
-            return await self._settled(run_id, {"moved": True})
+            if snapshot.status in ENDED:
+                return snapshot
+            graph = await self._graph(workflow, snapshot)
+            return await self._settled(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
 
     async def rewind(
         self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Mapping[str, Any]
@@ -427,13 +430,14 @@ class TemporalEngine:
                 "seq": snapshot.seq,
             }
             try:
-                await self._calls.update(run_id, "rewind", begin)
+                report = await self._calls.update(run_id, "rewind", begin)
+                report["seq"] += 1  # it goes on with the time travel
             except MustSendAgain:
                 await self.store.wait(run_id, stored.run, _LOOK / 10)
                 continue
             except Gone:
-                await self._revive(stored, snapshot, graph, event)
-            return await self._settled(run_id, {"moved": True})
+                report = await self._revive(stored, snapshot, graph, event)
+            return await self._settled(run_id, report)
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
         """Ask a run to stop; False where it has ended."""
@@ -442,11 +446,9 @@ class TemporalEngine:
             return False
         if row.status == "pending":
             given = self._given(workflow.graph, row, None, stop=True)
-            try:
+            with suppress(WorkflowAlreadyStartedError):
                 await self._take_in(run_id, await self._calls.start_and_wait(given, begun_is_enough=False))
                 return True
-            except WorkflowAlreadyStartedError:
-                pass
         if self._home is not None:
             self._home.stop(run_id)
         try:
@@ -476,7 +478,7 @@ class TemporalEngine:
             workflow.id,
             snapshot,
             stored.suspensions,
-            await self.graph(workflow, snapshot),
+            await self._graph(workflow, snapshot),
             now=self.clock.now(),
             driver=self.driver_of(stored.run),
             obstacle=snapshot.held,
@@ -508,8 +510,7 @@ class TemporalEngine:
             raise RunNotFound(run_id)
         return stored
 
-    async def graph(self, workflow: Workflow[Any, Any], snapshot: Snapshot) -> Graph:
-        """The graph that the run is pinned to."""
+    async def _graph(self, workflow: Workflow[Any, Any], snapshot: Snapshot) -> Graph:
         if snapshot.fingerprint is None or snapshot.fingerprint == workflow.graph.fingerprint:
             return workflow.graph
         graph = await self.store.graph(snapshot.fingerprint)

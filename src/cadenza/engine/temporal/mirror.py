@@ -91,6 +91,8 @@ class Mirror:
     async def _apply(self, run_id: str, part: Json) -> bool:
         """Write one part; False where the one before is missing."""
         match part:
+            case {"entries": list()}:
+                return await self._append(run_id, part)
             case {"answer": answer}:
                 # Refused: it was written before.
                 await self._store.answer(answering_from_json(run_id, answer))
@@ -102,7 +104,8 @@ class Mirror:
                 due = datetime.fromisoformat(due_at) if due_at is not None else None
                 await self._store.extend(id_, datetime.fromisoformat(deadline), due)
                 return True
-        return await self._append(run_id, part)
+            case _:
+                raise ValueError(f"a part of a newer version: {sorted(part)}")
 
     async def _append(self, run_id: str, part: Json) -> bool:
         first, entries = part["first"], part["entries"]

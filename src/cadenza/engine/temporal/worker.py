@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ from .workflow import RunWorkflow
 if TYPE_CHECKING:
     from .engine import TemporalEngine
 
-_log = logging.getLogger("cadenza")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
