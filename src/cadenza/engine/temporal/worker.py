@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .engine import TemporalEngine
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
     """How much one worker does at once. `cached` runs are kept in memory between their tasks."""
