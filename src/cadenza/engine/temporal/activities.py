@@ -18,6 +18,7 @@ from ...errors import RunHeld, ValueTooLarge
 from ...execution.effects import Again, Call, Failed, Outcome, Question
 from ...execution.failure import failure_of
 from ...execution.run_once import new_id
+from ...execution.tracing_context import TracingContext
 from ...execution.world import AbortSignal
 from ...history.codec import failure_to_json, suspension_from_json
 from ...history.snapshot import Snapshot
@@ -25,7 +26,8 @@ from ...model.path import Path, show
 from ...model.path import from_json as path_of
 from ...model.values import Json
 from ...model.workflow import Workflow
-from ...store.base import Store
+from ...store.base import RunRow, Store
+from ...tracing.leg import Leg, Telemetry
 from ..base import Registry
 from ..code import UserCode
 from ..events import take_kept_event
@@ -49,6 +51,7 @@ class Home:
     mirror: Mirror
     workflows: Registry
     secret_keys: frozenset[str]
+    telemetry: Telemetry
     loop: asyncio.AbstractEventLoop
     # Values of secret keys, by run: they never leave this process.
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -73,18 +76,33 @@ homes: dict[str, Home] = {}
 class ActivityWorld:
     """One run, as a step that runs in an activity reaches it."""
 
-    def __init__(self, home: Home, run: Mapping[str, Any]) -> None:
+    def __init__(
+        self, home: Home, run: Mapping[str, Any], workflow: Workflow[Any, Any], snapshot: Snapshot
+    ) -> None:
         self.run_id: str = run["run"]
         self.workflow_id: str = run["workflow"]
         self.resource_id: str | None = run["resource"]
-        self.tracing: Mapping[str, Any] = run.get("tracing") or {}
         self.secrets = home.secrets.setdefault(self.run_id, {}) if home.secret_keys else {}
         self.secret_keys = home.secret_keys
         self.signal = AbortSignal()
         self.loop = asyncio.get_running_loop()
         self.tells_of_questions = home.hooks.wanted("suspended")
+        now = home.clock.now()
+        row = RunRow(
+            id=self.run_id,
+            workflow=self.workflow_id,
+            engine="temporal",
+            resource=self.resource_id,
+            created_at=now,
+            updated_at=now,
+        )
+        self.leg = Leg(home.telemetry, workflow, row, snapshot, None)
         self._home = home
         self._telling: list[asyncio.Task[None]] = []
+
+    def tracing(self, path: Path) -> TracingContext:
+        """What the step at *path* is shown of its trace."""
+        return self.leg.context(path)
 
     async def remember(self, path: Path, key: str, value: Json) -> None:
         """Keep what `once` got; durable on return."""
@@ -129,9 +147,10 @@ class Activities:
             snapshot = copy(snapshot)
             kept = await self._home.remembered(given["run"], path)
             snapshot.remembered = {**snapshot.remembered, path: dict(kept)}
-        world = ActivityWorld(self._home, given)
         try:
-            code = UserCode(self._workflow(given), world, self._home.clock)
+            workflow = self._workflow(given)
+            world = ActivityWorld(self._home, given, workflow, snapshot)
+            code = UserCode(workflow, world, self._home.clock, world.leg)
             found = await self._watched(_attempt(code, Call(path, snapshot.records[path], snapshot)), world)
         except RunHeld as held:
             return {"held": held.reason}
@@ -179,15 +198,16 @@ class Activities:
     @activity.defn(name=ASK)
     async def ask(self, key: str, given: Json) -> Json:
         """A question of a workflow in this process: conditions, a nested workflow's input, what an event brings."""
-        world = ActivityWorld(self._home, given)
         kind, asked = questions[key]
         try:
-            code = UserCode(self._workflow(given), world, self._home.clock)
+            workflow = self._workflow(given)
+            world = ActivityWorld(self._home, given, workflow, Snapshot())
+            code = UserCode(workflow, world, self._home.clock, world.leg)
             if kind == "evaluate":
                 return await _evaluate(code, asked)
             if kind == "enter":
                 return outcome_to_json(await code.enter(*asked))
-            return [*code.event_schema(asked), world.tells_of_questions, new_id()]
+            return [*code.event_schema(*asked), world.tells_of_questions, new_id()]
         except RunHeld as held:
             return {"held": held.reason}
 

@@ -16,7 +16,7 @@ from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, CancelledError
 
 from ...errors import ValueTooLarge
-from ...execution.effects import Again, Call, Done, Failed, Outcome, Question
+from ...execution.effects import Again, Call, Done, Failed, First, Outcome, Question
 from ...execution.end import STOP, End
 from ...execution.failure import failure_of
 from ...execution.fan import Dropped
@@ -86,7 +86,6 @@ class RunDrive:
         snapshot, rows = taken_from(given["state"]) if given.get("state") else (Snapshot(), {})
         self.run = snapshot
         self.rows = Rows(self.run_id, rows)
-        self.tracing: Json = given.get("tracing")
         self.outbox = Outbox(self.graph, snapshot.fingerprint, snapshot.seq)
         self.journal = Journal(snapshot, now=workflow.now, write=self._write)
         self.stop = bool(given.get("stop"))
@@ -194,7 +193,7 @@ class RunDrive:
     def _next(self) -> Json:
         """What the next execution is given."""
         state = carry(self.run, self.rows.all.values())
-        given = {**self.given, "begin": None, "stop": self.stop, "tracing": self.tracing, "state": state}
+        given = {**self.given, "begin": None, "stop": self.stop, "state": state}
         given |= self.begin_next or {}
         if size_of(given) > LARGEST:
             raise ValueTooLarge(f"run {self.run_id}", size_of(given), LARGEST)
@@ -327,14 +326,12 @@ class RunDrive:
             await self._flush()
 
     def _message(self, parts: Sequence[Json], **more: Json) -> Json:
-        tracing = {"tracing": self.tracing} if self.tracing else {}
         return {
             "run": self.run_id,
             "workflow": self.given["workflow"],
             "resource": self.given["resource"],
             "parts": parts,
             "need": parts[0]["first"] - 1 if parts and "first" in parts[0] else 0,
-            **tracing,
             **more,
         }
 
@@ -453,7 +450,7 @@ class RunDrive:
 
     async def question(self, node: WaitForEvent, path: Path, match: Json) -> ev.Suspension:
         """A new suspension that waits for the event of *node*."""
-        schema, type_name, tells, id_ = await self._ask("event", path)
+        schema, type_name, tells, id_ = await self._ask("event", (path, node.event))
         now = workflow.now()
         deadline = None if node.timeout is None else now + timedelta(seconds=node.timeout)
         return ev.Suspension(
@@ -495,14 +492,14 @@ class RunDrive:
         """The row of *suspension* if it is closed already."""
         return self._waits.known_answer(suspension)
 
-    async def answered(self, suspension: ev.Suspension) -> ev.Suspension | None:
+    async def answered(self, suspension: ev.Suspension, first: First) -> ev.Suspension | None:
         """The row, when it is closed; None when the place is to stop."""
-        return await self._waits.park(suspension)
+        return await self._waits.park(suspension, first)
 
-    async def sleep_until(self, when: datetime, path: Path) -> None:
+    async def sleep_until(self, when: datetime, path: Path, first: First) -> None:
         """Return at *when*, when the run is to stop, or when *path* is given up."""
         if when > workflow.now() and not self.stop:
-            await self._waits.sleep(when, path)
+            await self._waits.sleep(when, path, first)
             self.stir()
 
     def give_up(self, path: Path) -> None:

@@ -36,6 +36,8 @@ from ...model.path import Path
 from ...model.values import Json, plain
 from ...model.workflow import Workflow
 from ...store.base import RunRow, Store, Stored
+from ...tracing.leg import Telemetry
+from ...tracing.options import Asked
 from .. import owner
 from ..answers import answered_before, check_all
 from ..base import Attached, Registry, Resuming, Starting, StreamEvent
@@ -136,6 +138,7 @@ class TemporalEngine:
                 mirror=self._mirror,
                 workflows=workflows,
                 secret_keys=self._app.secret_keys,
+                telemetry=Telemetry(self._app.tracing),
                 loop=asyncio.get_running_loop(),
                 signal=self._signal,
                 remembered=self._remembered,
@@ -189,7 +192,7 @@ class TemporalEngine:
             raise RunAlreadyStarted(run_id, row.status)
         event, secrets = begin_of(workflow, starting, self._app.secret_keys)
         self._keep_secrets(run_id, secrets)
-        given = self._given(workflow.graph, row, event, tracing=starting.tracing)
+        given = self._given(workflow.graph, row, event)
         try:
             if not starting.wait:
                 await self._calls.start(given)
@@ -274,7 +277,6 @@ class TemporalEngine:
             via=resuming.via,
             idempotency_key=resuming.idempotency_key,
             wait=resuming.wait,
-            tracing=_plain_tracing(resuming.tracing),
         )
         report: Json = None
         while report is None:
@@ -393,7 +395,7 @@ class TemporalEngine:
         workflow: Workflow[Any, Any],
         run_id: str,
         context: Mapping[str, Any] | None,
-        tracing: Mapping[str, Any],
+        tracing: Asked,
     ) -> Snapshot:
         """Wait for a run that is under way: whichever worker lives goes on with it. A held one is tried again."""
         row = await self._own(run_id)
@@ -412,7 +414,7 @@ class TemporalEngine:
             return await self._settled(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
 
     async def rewind(
-        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Mapping[str, Any]
+        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Asked
     ) -> Snapshot:
         """Go back to a place and on from there, in a new execution."""
         await self._own(run_id)
@@ -521,7 +523,3 @@ class TemporalEngine:
 
 def _rests(row: RunRow) -> bool:
     return row.status in {"suspended", "pending"} and row.wake_at is None
-
-
-def _plain_tracing(tracing: Mapping[str, Any]) -> Json:
-    return plain(tracing, "tracing context") if tracing else None

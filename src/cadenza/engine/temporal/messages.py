@@ -168,7 +168,6 @@ class Wish:
     via: str = "resume"
     idempotency_key: str | None = None
     wait: bool = True
-    tracing: Json = None
     replies: dict[str, Json] | None = None
 
     def to_json(self) -> Json:

@@ -94,7 +94,6 @@ class RunWorkflow:
         found = drive.rows.repeats(wish)
         if not found:
             found = await self._take(wish)
-            drive.tracing = wish.tracing or drive.tracing
         ids = [row.id for row in found]
         return await self._settled(ids=ids) if wish.wait else self._report(ids=ids)
 
