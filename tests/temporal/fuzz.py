@@ -140,8 +140,8 @@ async def _main() -> int:
     )
     async with server() as client:
         found = await differences(client, graphs, seed)
-    print("\n".join(found))
-    print(f"{graphs} graphs, {len(found)} differences")
+    print("\n".join(found))  # noqa: T201
+    print(f"{graphs} graphs, {len(found)} differences")  # noqa: T201
     return 1 if found else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
@@ -77,14 +77,19 @@ class ActivityWorld:
     """One run, as a step that runs in an activity reaches it."""
 
     def __init__(
-        self, home: Home, run: Mapping[str, Any], workflow: Workflow[Any, Any], snapshot: Snapshot
+        self,
+        home: Home,
+        run: Mapping[str, Any],
+        workflow: Workflow[Any, Any],
+        snapshot: Snapshot,
+        signal: AbortSignal,
     ) -> None:
         self.run_id: str = run["run"]
         self.workflow_id: str = run["workflow"]
         self.resource_id: str | None = run["resource"]
         self.secrets = home.secrets.setdefault(self.run_id, {}) if home.secret_keys else {}
         self.secret_keys = home.secret_keys
-        self.signal = AbortSignal()
+        self.signal = signal
         self.loop = asyncio.get_running_loop()
         self.tells_of_questions = home.hooks.wanted("suspended")
         now = home.clock.now()
@@ -132,11 +137,15 @@ class Activities:
     @activity.defn(name=MIRROR)
     async def mirror(self, given: Json) -> None:
         """Write parts of a run's history into the store."""
-        await self._mirrored(given, tell=True)
+        await self._mirrored(given)
 
     @activity.defn(name=STEP)
     async def step(self, given: Json) -> Json:
         """One attempt of a step."""
+        signal = AbortSignal()
+        return await self._watched(self._attempted(given, signal), given["run"], signal)
+
+    async def _attempted(self, given: Json, signal: AbortSignal) -> Json:
         await self._mirrored(given)
         path = path_of(given["path"])
         snapshot = await self._home.mirror.folded(given["run"])
@@ -149,9 +158,9 @@ class Activities:
             snapshot.remembered = {**snapshot.remembered, path: dict(kept)}
         try:
             workflow = self._workflow(given)
-            world = ActivityWorld(self._home, given, workflow, snapshot)
+            world = ActivityWorld(self._home, given, workflow, snapshot, signal)
             code = UserCode(workflow, world, self._home.clock, world.leg)
-            found = await self._watched(_attempt(code, Call(path, snapshot.records[path], snapshot)), world)
+            found = await _attempt(code, Call(path, snapshot.records[path], snapshot))
         except RunHeld as held:
             return {"held": held.reason}
         await world.told()
@@ -161,10 +170,10 @@ class Activities:
             return outcome_to_json(Failed(error=failure_of(error)))
         return found
 
-    async def _watched(self, running: Any, world: ActivityWorld) -> Json:
-        """Run the step, tell Temporal that it lives, and the step where the run is to stop."""
-        signals = self._home.running.setdefault(world.run_id, [])
-        signals.append(world.signal)
+    async def _watched(self, running: Coroutine[Any, Any, Json], run_id: str, signal: AbortSignal) -> Json:
+        """Await *running*, tell Temporal that it lives, and the step where the run is to stop."""
+        signals = self._home.running.setdefault(run_id, [])
+        signals.append(signal)
         work: asyncio.Task[Json] = asyncio.ensure_future(running)
         try:
             while not work.done():
@@ -174,13 +183,13 @@ class Activities:
                 except asyncio.CancelledError:
                     if activity.is_worker_shutdown():
                         raise
-                    world.signal.set()
+                    signal.set()
             return await work
         finally:
             work.cancel()
-            signals.remove(world.signal)
+            signals.remove(signal)
             if not signals:
-                self._home.running.pop(world.run_id, None)
+                self._home.running.pop(run_id, None)
 
     @activity.defn(name=OFFER)
     async def offer(self, given: Json) -> Json:
@@ -201,7 +210,7 @@ class Activities:
         kind, asked = questions[key]
         try:
             workflow = self._workflow(given)
-            world = ActivityWorld(self._home, given, workflow, Snapshot())
+            world = ActivityWorld(self._home, given, workflow, Snapshot(), AbortSignal())
             code = UserCode(workflow, world, self._home.clock, world.leg)
             if kind == "evaluate":
                 return await _evaluate(code, asked)
@@ -217,10 +226,10 @@ class Activities:
             raise RunHeld(given["run"], f"no workflow {given['workflow']!r} is registered with this worker")
         return workflow
 
-    async def _mirrored(self, given: Json, *, tell: bool = False) -> None:
+    async def _mirrored(self, given: Json) -> None:
         mirror = self._home.mirror
         try:
-            await mirror.apply(given["run"], given["parts"], patience=_PATIENCE, tell=tell)
+            await mirror.apply(given["run"], given["parts"], patience=_PATIENCE, tell=True)
             await mirror.reach(given["run"], given["need"], patience=_PATIENCE)
         except NotYet:
             raise ApplicationError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,20 +12,14 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from ...clock import Clock
 from ...errors import (
-    AppClosed,
-    OtherEngine,
     RunAlive,
     RunAlreadyStarted,
-    RunHeld,
     RunNotActive,
-    RunNotFound,
     ValueTooLarge,
 )
 from ...history import event as ev
 from ...history.event import Suspension
-from ...history.explain import Explanation, explain
 from ...history.record import ENDED
 from ...history.resume import first_rest_after, refuse, resolve
 from ...history.rewind import TravelRequest, rewind
@@ -35,29 +29,26 @@ from ...model.graph import to_json as graph_to_json
 from ...model.path import Path
 from ...model.values import Json, plain
 from ...model.workflow import Workflow
-from ...store.base import RunRow, Store, Stored
+from ...store.base import RunRow, Stored
 from ...tracing.leg import Telemetry
 from ...tracing.options import Asked
 from .. import owner
 from ..answers import answered_before, check_all
-from ..base import Attached, Registry, Resuming, Starting, StreamEvent
+from ..base import Attached, Registry, Resuming, Starting
 from ..checking import begin_of, check_travel, split_context
-from ..feed import Feed, observe
+from ..feed import Feed
 from ..hooks import Hooks
 from .activities import Home, homes
-from .calls import Calls, Gone, MustSendAgain, update_id
+from .calls import Gone, MustSendAgain, update_id
 from .carry import carry
 from .converter import Codec, client_with
 from .messages import LARGEST, Wish, event_to_json, size_of
 from .mirror import Mirror
+from .waiting import Waiting
 from .worker import Serving, WorkerOptions
 
-# How long, in seconds, a waiter waits for news of a run before it looks again.
-_LOOK = 1.0
-_PATIENCE = 30.0
 
-
-class TemporalEngine:
+class TemporalEngine(Waiting):
     """Runs workflows on Temporal: `Cadenza(store=..., engine=TemporalEngine(client, task_queue="..."))`.
 
     The store is a mirror that inbox, lists and results are read from; it must be the same for all apps and workers of the task
@@ -65,8 +56,6 @@ class TemporalEngine:
     *searchable* the search attributes that `cadenza temporal setup` registers are set. Leave *client* to this engine: it is
     dropped by `close`, so that a program ends cleanly.
     """
-
-    name = "temporal"
 
     def __init__(
         self,
@@ -89,35 +78,13 @@ class TemporalEngine:
         self._searchable = searchable
         self._leave_after = leave_after
         self._owner = owner.new_owner()
-        self._attached: Attached | None = None
         self._home: Home | None = None
         self._serving: list[Serving] = []
 
     def attach(self, attached: Attached) -> None:
         """Work for an app."""
         self._attached = attached
-        self._mirror = Mirror(attached.store, attached.clock, self._owner, self.feed, self.hooks)
-
-    @property
-    def store(self) -> Store:
-        """Where runs are mirrored."""
-        return self._app.store
-
-    @property
-    def clock(self) -> Clock:
-        """What tells the time here; that of runs is Temporal's."""
-        return self._app.clock
-
-    @property
-    def _app(self) -> Attached:
-        assert self._attached is not None, "give the engine to an app: Cadenza(engine=...)"
-        return self._attached
-
-    @property
-    def _calls(self) -> Calls:
-        if self.client is None:
-            raise AppClosed
-        return Calls(self.client, self.task_queue)
+        self.mirror = Mirror(attached.store, attached.clock, self._owner, self.feed, self.hooks)
 
     # ------------------------------------------------------------------ workers
 
@@ -135,10 +102,10 @@ class TemporalEngine:
                 clock=self.clock,
                 feed=self.feed,
                 hooks=self.hooks,
-                mirror=self._mirror,
+                mirror=self.mirror,
                 workflows=workflows,
-                secret_keys=self._app.secret_keys,
-                telemetry=Telemetry(self._app.tracing),
+                secret_keys=self.attached.secret_keys,
+                telemetry=Telemetry(self.attached.tracing),
                 loop=asyncio.get_running_loop(),
                 signal=self._signal,
                 remembered=self._remembered,
@@ -146,10 +113,10 @@ class TemporalEngine:
         return self._home
 
     async def _signal(self, run_id: str, name: str, data: Json) -> None:
-        await self._calls.signal(run_id, name, data)
+        await self.calls.signal(run_id, name, data)
 
     async def _remembered(self, run_id: str, path: Path) -> Mapping[str, Json]:
-        found: Mapping[str, Json] = await self._calls.handle(run_id).query("remembered", list(path))
+        found: Mapping[str, Json] = await self.calls.handle(run_id).query("remembered", list(path))
         return found
 
     async def close(self) -> None:
@@ -171,36 +138,22 @@ class TemporalEngine:
 
     # ------------------------------------------------------------------ runs
 
-    async def create(self, workflow: Workflow[Any, Any], run_id: str, resource_id: str | None) -> bool:
-        """Keep a pending run; False where there is one with that id."""
-        _ = workflow.graph
-        now = self.clock.now()
-        row = RunRow(
-            id=run_id,
-            workflow=workflow.id,
-            engine=self.name,
-            resource=resource_id,
-            created_at=now,
-            updated_at=now,
-        )
-        return await self.store.create(row) == "created"
-
     async def start(self, workflow: Workflow[Any, Any], run_id: str, starting: Starting) -> Snapshot:
         """Run it from its first step."""
-        row = await self._own(run_id)
+        row = await self.own(run_id)
         if row.status != "pending":
             raise RunAlreadyStarted(run_id, row.status)
-        event, secrets = begin_of(workflow, starting, self._app.secret_keys)
+        event, secrets = begin_of(workflow, starting, self.attached.secret_keys)
         self._keep_secrets(run_id, secrets)
         given = self._given(workflow.graph, row, event)
         try:
             if not starting.wait:
-                await self._calls.start(given)
+                await self.calls.start(given)
                 return await self.snapshot(run_id)
-            report = await self._calls.start_and_wait(given, begun_is_enough=False)
+            report = await self.calls.start_and_wait(given, begun_is_enough=False)
         except WorkflowAlreadyStartedError:
-            raise RunAlreadyStarted(run_id, (await self._row(run_id)).status) from None
-        return await self._settled(run_id, report)
+            raise RunAlreadyStarted(run_id, (await self.row(run_id)).status) from None
+        return await self.settled(run_id, report)
 
     def _given(self, graph: Graph, row: RunRow, event: ev.Event | None, **more: Any) -> Json:
         given: dict[str, Json] = {
@@ -223,48 +176,12 @@ class TemporalEngine:
         if secrets and self._home is not None:
             self._home.secrets.setdefault(run_id, {}).update(secrets)
 
-    async def _settled(self, run_id: str, report: Json) -> Snapshot:
-        """The run as *report* has it, or when it has ended or waits for people only."""
-        while report.get("moved"):
-            await self._take_in(run_id, report)
-            report = await self._rest_of(run_id, after=report.get("seq", 0))
-        await self._take_in(run_id, report)
-        if report["status"] == "held":
-            raise RunHeld(run_id, report["held"] or "")
-        return fold(entry for entry in await self.store.entries(run_id) if entry.seq <= report["seq"])
-
-    async def _rest_of(self, run_id: str, *, after: int) -> Json:
-        try:
-            report = await self._calls.update(run_id, "rest", data=False)
-        except Gone:
-            return await self._last_words(run_id, after=after)
-        if report.get("moved"):
-            row = await self._row(run_id)
-            await self.store.wait(run_id, row, _LOOK / 10)
-        return report
-
-    async def _last_words(self, run_id: str, *, after: int = 0) -> Json:
-        """What a run whose workflow takes no more calls came to, as the store has it, soon: beyond entry *after*."""
-        row = await self._row(run_id)
-        for _ in range(int(_PATIENCE)):
-            if row.status not in {"running", "waiting"} and row.seq >= after:
-                break
-            await self.store.wait(run_id, row, _LOOK)
-            row = await self._row(run_id)
-        return {"seq": row.seq, "status": row.status, "held": None, "parts": []}
-
-    async def _take_in(self, run_id: str, report: Json) -> None:
-        """See that the store has what *report* says: it may come here before the worker has written it."""
-        if "seq" in report:
-            await self._mirror.apply(run_id, report["parts"], patience=_PATIENCE)
-            await self._mirror.reach(run_id, report["seq"], patience=_PATIENCE)
-
     # ------------------------------------------------------------------ answers
 
     async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
         """Answer suspensions and go on."""
-        await self._own(run_id)
-        context, secrets = split_context(resuming.context, self._app.secret_keys)
+        await self.own(run_id)
+        context, secrets = split_context(resuming.context, self.attached.secret_keys)
         if resuming.dry_run:
             return await self._rehearsed(workflow, run_id, resuming)
         self._keep_secrets(run_id, secrets)
@@ -286,9 +203,9 @@ class TemporalEngine:
                 if (found := await self._answered_late(workflow, run_id, resuming)) is not None:
                     return found
         if not wish.wait:
-            await self._take_in(run_id, report)
+            await self.take_in(run_id, report)
             return await self.snapshot(run_id)
-        return await self._outcome(run_id, report)
+        return await self.outcome(run_id, report)
 
     async def _send(self, run_id: str, wish: Wish) -> Json:
         data = wish.to_json()
@@ -296,34 +213,18 @@ class TemporalEngine:
             raise ValueTooLarge(f"an answer to run {run_id}", size_of(data), LARGEST)
         id_ = update_id(wish.idempotency_key, data["request"], wish.data)
         try:
-            return await self._calls.update(run_id, "answer", data, id=id_)
+            return await self.calls.update(run_id, "answer", data, id=id_)
         except MustSendAgain as read:
             id_ = update_id(wish.idempotency_key, [data["request"], "read"], wish.data)
-            return await self._calls.update(run_id, "answer", {**data, "replies": read.replies}, id=id_)
-
-    async def _outcome(self, run_id: str, report: Json) -> Snapshot:
-        """The run when it first had ended or waited for people only after the answers that *report* names."""
-        ids = set(report["ids"])
-        while True:
-            await self._take_in(run_id, report)
-            found = first_rest_after(await self.store.entries(run_id), ids)
-            if found is not None and found.status == "held":
-                raise RunHeld(run_id, found.held or "")
-            if found is not None:
-                return found
-            if not report.get("moved"):
-                return await self.snapshot(
-                    run_id
-                )  # the answer was taken, and nothing came of it: the run was over
-            report = await self._rest_of(run_id, after=report["seq"])
+            return await self.calls.update(run_id, "answer", {**data, "replies": read.replies}, id=id_)
 
     async def _rehearsed(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
         """Check an answer against the store, and do nothing."""
-        stored = await self._load(run_id)
+        stored = await self.load(run_id)
         snapshot = fold(stored.entries)
         if answered_before(workflow, resuming, stored.suspensions):
             return snapshot
-        graph = await self._graph(workflow, snapshot)
+        graph = await self.graph(workflow, snapshot)
         check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
         return snapshot
 
@@ -331,13 +232,13 @@ class TemporalEngine:
         self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming
     ) -> Snapshot | None:
         """What an answer gets that comes to a run without a workflow; None where one was started that may take it."""
-        await self._last_words(run_id)
-        stored = await self._load(run_id)
+        await self.last_words(run_id)
+        stored = await self.load(run_id)
         earlier = answered_before(workflow, resuming, stored.suspensions)
         snapshot = fold(stored.entries)
         if earlier:
             return first_rest_after(stored.entries, {row.id for row in earlier}) or snapshot
-        graph = await self._graph(workflow, snapshot)
+        graph = await self.graph(workflow, snapshot)
         resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
         # It waits, and its workflow was terminated or forgotten: the journal has all that is needed to go on.
         await self._revive(stored, snapshot, graph, None)
@@ -346,13 +247,13 @@ class TemporalEngine:
     async def _revive(self, stored: Stored, snapshot: Snapshot, graph: Graph, event: ev.Event | None) -> Json:
         state = carry(snapshot, stored.suspensions)
         given = self._given(graph, stored.run, event, state=state)
-        return await self._calls.start_and_wait(given, begun_is_enough=event is None, again=True)
+        return await self.calls.start_and_wait(given, begun_is_enough=event is None, again=True)
 
     async def withdraw(
         self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
     ) -> None:
         """Close an open suspension without an answer: its step fails."""
-        await self._own(row.run_id)
+        await self.own(row.run_id)
         closure = {
             "suspension_id": row.id,
             "state": "canceled",
@@ -361,7 +262,7 @@ class TemporalEngine:
             "via": via,
         }
         try:
-            await self._take_in(row.run_id, await self._calls.update(row.run_id, "close", closure))
+            await self.take_in(row.run_id, await self.calls.update(row.run_id, "close", closure))
         except Gone:
             refuse(await self.store.suspension(row.id) or row)
             raise
@@ -380,12 +281,12 @@ class TemporalEngine:
         return await self._changed(row, "extend", [row.id, deadline.isoformat(), due])
 
     async def _changed(self, row: Suspension, name: str, data: Json) -> bool:
-        await self._own(row.run_id)
+        await self.own(row.run_id)
         try:
-            report = await self._calls.update(row.run_id, name, data)
+            report = await self.calls.update(row.run_id, name, data)
         except Gone:
             return False
-        await self._take_in(row.run_id, report)
+        await self.take_in(row.run_id, report)
         return bool(report["done"])
 
     # ------------------------------------------------------------------ restart, time travel, cancel
@@ -398,29 +299,29 @@ class TemporalEngine:
         tracing: Asked,
     ) -> Snapshot:
         """Wait for a run that is under way: whichever worker lives goes on with it. A held one is tried again."""
-        row = await self._own(run_id)
+        row = await self.own(run_id)
         if row.status in ENDED or row.status in {"pending", "suspended"}:
             raise RunNotActive(run_id, row.status)
-        _, secrets = split_context(context, self._app.secret_keys)
+        _, secrets = split_context(context, self.attached.secret_keys)
         self._keep_secrets(run_id, secrets)
         try:
-            return await self._settled(run_id, await self._calls.update(run_id, "restart", None))
+            return await self.settled(run_id, await self.calls.update(run_id, "restart", None))
         except Gone:
-            stored = await self._load(run_id)
+            stored = await self.load(run_id)
             snapshot = fold(stored.entries)
             if snapshot.status in ENDED:
                 return snapshot
-            graph = await self._graph(workflow, snapshot)
-            return await self._settled(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
+            graph = await self.graph(workflow, snapshot)
+            return await self.settled(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
 
     async def rewind(
         self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Asked
     ) -> Snapshot:
         """Go back to a place and on from there, in a new execution."""
-        await self._own(run_id)
+        await self.own(run_id)
         graph = workflow.graph
         while True:
-            stored = await self._load(run_id)
+            stored = await self.load(run_id)
             snapshot = fold(stored.entries)
             if snapshot.status in {"running", "waiting"}:
                 raise RunAlive(run_id, "temporal")
@@ -432,94 +333,35 @@ class TemporalEngine:
                 "seq": snapshot.seq,
             }
             try:
-                report = await self._calls.update(run_id, "rewind", begin)
+                report = await self.calls.update(run_id, "rewind", begin)
                 report["seq"] += 1  # it goes on with the time travel
             except MustSendAgain:
-                await self.store.wait(run_id, stored.run, _LOOK / 10)
+                await self.store.wait(run_id, stored.run, 0.1)
                 continue
             except Gone:
                 report = await self._revive(stored, snapshot, graph, event)
-            return await self._settled(run_id, report)
+            return await self.settled(run_id, report)
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
         """Ask a run to stop; False where it has ended."""
-        row = await self._own(run_id)
+        row = await self.own(run_id)
         if row.status in ENDED:
             return False
         if row.status == "pending":
             given = self._given(workflow.graph, row, None, stop=True)
             with suppress(WorkflowAlreadyStartedError):
-                await self._take_in(run_id, await self._calls.start_and_wait(given, begun_is_enough=False))
+                await self.take_in(run_id, await self.calls.start_and_wait(given, begun_is_enough=False))
                 return True
         if self._home is not None:
             self._home.stop(run_id)
         try:
-            report = await self._calls.update(run_id, "cancel", None)
+            report = await self.calls.update(run_id, "cancel", None)
         except Gone:
-            await self._last_words(run_id)
+            await self.last_words(run_id)
             return False
-        await self._take_in(run_id, report)
+        await self.take_in(run_id, report)
         return bool(report["done"])
-
-    def driver_of(self, run: RunRow) -> str | None:
-        """Temporal, unless the run is at rest."""
-        return "temporal" if run.status in {"running", "waiting"} else None
 
     async def forget(self, run: RunRow) -> None:
         """*run* is about to be removed from the store: Temporal need not keep it any longer."""
-        await self._calls.terminate(run.id, "removed by delete_run()")
-
-    # ------------------------------------------------------------------ reading
-
-    async def explain(self, workflow: Workflow[Any, Any], run_id: str) -> Explanation:
-        """Why the run stands where it does."""
-        stored = await self._load(run_id)
-        snapshot = fold(stored.entries)
-        return explain(
-            run_id,
-            workflow.id,
-            snapshot,
-            stored.suspensions,
-            await self._graph(workflow, snapshot),
-            now=self.clock.now(),
-            driver=self.driver_of(stored.run),
-            obstacle=snapshot.held,
-        )
-
-    async def snapshot(self, run_id: str) -> Snapshot:
-        """The run as it is now."""
-        return fold((await self._load(run_id)).entries)
-
-    def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:
-        """The stream events of a run after entry *after*, then those to come, until it has ended or rests."""
-        return observe(self.store, self.feed, run_id, after, _rests)
-
-    async def _row(self, run_id: str) -> RunRow:
-        row = await self.store.row(run_id)
-        if row is None:
-            raise RunNotFound(run_id)
-        return row
-
-    async def _own(self, run_id: str) -> RunRow:
-        row = await self._row(run_id)
-        if row.engine != self.name:
-            raise OtherEngine(run_id, row.engine, self.name)
-        return row
-
-    async def _load(self, run_id: str) -> Stored:
-        stored = await self.store.load(run_id)
-        if stored is None:
-            raise RunNotFound(run_id)
-        return stored
-
-    async def _graph(self, workflow: Workflow[Any, Any], snapshot: Snapshot) -> Graph:
-        if snapshot.fingerprint is None or snapshot.fingerprint == workflow.graph.fingerprint:
-            return workflow.graph
-        graph = await self.store.graph(snapshot.fingerprint)
-        if graph is None:
-            raise RunHeld("?", f"its graph {snapshot.fingerprint} is not in the store")
-        return graph
-
-
-def _rests(row: RunRow) -> bool:
-    return row.status in {"suspended", "pending"} and row.wake_at is None
+        await self.calls.terminate(run.id, "removed by delete_run()")

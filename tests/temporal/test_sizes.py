@@ -1,0 +1,70 @@
+"""Runs that are too long or too large for one execution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cadenza import Scope, StepContext, Workflow, step
+
+from .conftest import MakeApp
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:Cannot find activity to cancel:UserWarning"),
+]
+
+
+@step
+async def add(value: int) -> int:
+    return value + 1
+
+
+async def _executions(app: Any, run_id: str) -> int:
+    found = [w async for w in app.engine.client.list_workflows(f"WorkflowId = '{run_id}'")]
+    return len(found)
+
+
+@pytest.mark.parametrize("items", [400])
+async def test_many_items_pass_from_execution_to_execution(make_app: MakeApp, items: int) -> None:
+    flow = Workflow("many", input=list).foreach(add, concurrency=100).commit()
+    async with make_app(flow, cached=100, leave_after=500) as app:
+        run = await app.workflow(flow).create_run()
+        result: Any = await run.start(input_data=list(range(items)))
+        assert result.result == [i + 1 for i in range(items)]
+        handle = app.engine.calls.handle(run.id)  # type: ignore[attr-defined]
+        assert (await handle.describe()).history_length < 2_000
+
+
+async def test_many_rounds_pass_from_execution_to_execution(make_app: MakeApp) -> None:
+    def enough(scope: Scope) -> bool:
+        return scope.iteration >= 60
+
+    flow = Workflow("rounds", input=int).dountil(add, enough).commit()
+    async with make_app(flow, cached=100, leave_after=200) as app:
+        run = await app.workflow(flow).create_run()
+        assert (await run.start(input_data=0)).result == 60
+
+
+async def test_a_large_run_passes_from_execution_to_execution(make_app: MakeApp) -> None:
+    @step
+    async def grow(value: int, ctx: StepContext) -> int:
+        ctx.set_state({f"part-{value}": f"{value:06}" * 25_000})
+        return value + 1
+
+    @step
+    async def ask(value: int, ctx: StepContext) -> int:
+        return value + await ctx.ask(int)
+
+    def enough(scope: Scope) -> bool:
+        return scope.iteration >= 10
+
+    flow = Workflow("large", input=int).dountil(grow, enough).then(ask).commit()
+    async with make_app(flow, cached=100, leave_after=40) as app:
+        run = await app.workflow(flow).create_run()
+        assert (await run.start(input_data=0)).status == "suspended"
+        result = await run.resume(resume_data=5, output_options={"include_state": True})
+        assert result.result == 15
+        assert sum(len(part) for part in (result.state or {}).values()) == 1_500_000
