@@ -89,6 +89,7 @@ class Cadenza:
                     secret_keys=secret_keys,
                     tracing=self._tracing,
                     value_limit=value_limit,
+                    codec=codec,
                 )
             )
             self.engine = engine

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -52,7 +51,6 @@ async def _main() -> None:
     port, db, queue, version, side = sys.argv[1:]
     engine = TemporalEngine(await connect(int(port)), task_queue=queue, heartbeat=timedelta(seconds=2))
     async with Cadenza(store=f"sqlite:///{db}", workflows=[build(version, Path(side))], engine=engine):
-        Path(f"{side}.{os.getpid()}").touch()
         await asyncio.get_running_loop().create_future()
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import uuid4  # noqa: TID251  a queue that no other test has
 
 import pytest
 
@@ -66,7 +66,7 @@ class Place:
     async def heard(self, *what: str) -> None:
         """Return when the steps have said this."""
         async with asyncio.timeout(60):
-            while self.said() != list(what):
+            while self.said() != list(what):  # noqa: ASYNC110  another process says it
                 await asyncio.sleep(0.05)  # noqa: TID251  another process is at work
 
 

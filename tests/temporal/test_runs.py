@@ -245,7 +245,7 @@ async def test_cancel_ends_runs_in_every_state(make_app: MakeApp) -> None:
 
             four = await app.workflow(sleeping).create_run()
             start = asyncio.ensure_future(four.start())
-            while (await four.get_state()).status != "waiting":
+            while (await four.get_state()).status != "waiting":  # noqa: ASYNC110  nothing tells of it
                 await asyncio.sleep(0.05)  # noqa: TID251  nothing tells of it
             assert await four.cancel()
             assert (await start).status == "canceled"

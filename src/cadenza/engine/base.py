@@ -17,6 +17,7 @@ from ..model.graph import Graph
 from ..model.values import Json
 from ..model.workflow import Workflow
 from ..store.base import RunRow, Store
+from ..store.packing import Codec
 from ..tracing.options import NOTHING_ASKED, Asked, Tracing
 from .feed import Feed
 from .hooks import Hooks
@@ -62,6 +63,7 @@ class Attached:
     secret_keys: frozenset[str]
     tracing: Tracing
     value_limit: int
+    codec: Codec | None = None
 
 
 class Chore(Protocol):

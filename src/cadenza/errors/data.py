@@ -145,16 +145,6 @@ class QuestionWithdrawn(StepError):
         super().__init__(f"the question of {step} was canceled{who}{why}")
 
 
-class ValueTooLarge(StepError):
-    """A value, or a whole run, that is larger than the engine can carry."""
-
-    def __init__(self, what: str, size: int, largest: int) -> None:
-        self.size, self.largest = size, largest
-        super().__init__(
-            f"{what} has {size} bytes, and Temporal carries at most {largest}; keep it elsewhere and pass a reference"
-        )
-
-
 class StepNotFound(StepError):
     """`get_step_result` of a step that the workflow does not have."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from .converter import Codec
 from .engine import TemporalEngine
 from .worker import WorkerOptions
 
-__all__ = ["Codec", "TemporalEngine", "WorkerOptions"]
+__all__ = ["TemporalEngine", "WorkerOptions"]

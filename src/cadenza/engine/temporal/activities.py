@@ -33,7 +33,7 @@ from ..code import UserCode
 from ..events import take_kept_event
 from ..feed import Feed
 from ..hooks import Hooks
-from .messages import ASK, LARGEST, MIRROR, OFFER, STEP, outcome_to_json, size_of
+from .messages import ASK, MIRROR, OFFER, STEP, carried, outcome_to_json
 from .mirror import Mirror, NotYet
 
 # How long, in seconds, a step waits for what led to it to be in the store, before Temporal tries again.
@@ -51,6 +51,7 @@ class Home:
     mirror: Mirror
     workflows: Registry
     secret_keys: frozenset[str]
+    value_limit: int
     telemetry: Telemetry
     loop: asyncio.AbstractEventLoop
     # Values of secret keys, by run: they never leave this process.
@@ -88,7 +89,7 @@ class ActivityWorld:
         self.workflow_id: str = run["workflow"]
         self.resource_id: str | None = run["resource"]
         self.secrets = home.secrets.setdefault(self.run_id, {}) if home.secret_keys else {}
-        self.secret_keys = home.secret_keys
+        self.secret_keys, self.value_limit = home.secret_keys, home.value_limit
         self.signal = signal
         self.loop = asyncio.get_running_loop()
         self.tells_of_questions = home.hooks.wanted("suspended")
@@ -164,11 +165,10 @@ class Activities:
         except RunHeld as held:
             return {"held": held.reason}
         await world.told()
-        size = size_of(found)
-        if size > LARGEST:
-            error = ValueTooLarge(f"what step {show(path)} gave", size, LARGEST)
+        try:
+            return carried(found, f"what step {show(path)} gave")
+        except ValueTooLarge as error:
             return outcome_to_json(Failed(error=failure_of(error)))
-        return found
 
     async def _watched(self, running: Coroutine[Any, Any, Json], run_id: str, signal: AbortSignal) -> Json:
         """Await *running*, tell Temporal that it lives, and the step where the run is to stop."""

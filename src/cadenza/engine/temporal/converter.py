@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
@@ -20,18 +20,7 @@ from temporalio.converter import (
 )
 
 from ...model.values import decode, encode
-
-
-class Codec(Protocol):
-    """Makes bytes other bytes, to compress or encrypt them, and back."""
-
-    def encode(self, data: bytes) -> bytes:
-        """*data* as it is to be kept."""
-        ...
-
-    def decode(self, data: bytes) -> bytes:
-        """What `encode` was given."""
-        ...
+from ...store.packing import Codec
 
 
 class _Json(EncodingPayloadConverter):

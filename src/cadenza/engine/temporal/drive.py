@@ -12,7 +12,8 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey
 
 from ...errors import ValueTooLarge
-from ...execution.end import STOP, End
+from ...execution.end import STOP, End, Fail
+from ...execution.failure import failure_of
 from ...execution.fan import Dropped
 from ...history import event as ev
 from ...model.path import Path
@@ -20,10 +21,7 @@ from ...model.values import Json
 from .acting import Acting
 from .activities import homes
 from .carry import carry
-from .messages import (
-    LARGEST,
-    size_of,
-)
+from .messages import carried
 
 STATUS = SearchAttributeKey.for_keyword("CadenzaStatus")
 
@@ -53,6 +51,12 @@ class RunDrive(Acting):
             walking.cancel()
             with suppress(asyncio.CancelledError):
                 await walking
+            await self.journal.commit()
+            try:
+                self._next()
+            except ValueTooLarge as error:
+                self.begin_next = None
+                await self._end(Fail(failure_of(error)))
         else:
             await walking
             await self._end(self.over)
@@ -63,6 +67,7 @@ class RunDrive(Acting):
         await workflow.wait_condition(lambda: workflow.all_handlers_finished())
         await self.journal.commit()
         await self.flush_all()
+        # Anew: what came in meanwhile goes along.
         return None if self.ended and self.begin_next is None else self._next()
 
     async def _walk(self) -> None:
@@ -101,9 +106,7 @@ class RunDrive(Acting):
         state = carry(self.run, self.rows.all.values())
         given = {**self.given, "begin": None, "stop": self.stop, "state": state}
         given |= self.begin_next or {}
-        if size_of(given) > LARGEST:
-            raise ValueTooLarge(f"run {self.run_id}", size_of(given), LARGEST)
-        return given
+        return carried(given, f"run {self.run_id}, where it is to go on in another execution,")
 
     def _show_status(self) -> None:
         if self.given.get("searchable") and self.run.status != self._shown_status:

@@ -16,7 +16,6 @@ from ...errors import (
     RunAlive,
     RunAlreadyStarted,
     RunNotActive,
-    ValueTooLarge,
 )
 from ...history import event as ev
 from ...history.event import Suspension
@@ -27,9 +26,10 @@ from ...history.snapshot import Snapshot, fold
 from ...model.graph import Graph
 from ...model.graph import to_json as graph_to_json
 from ...model.path import Path
-from ...model.values import Json, plain
+from ...model.values import Json, limited, plain
 from ...model.workflow import Workflow
 from ...store.base import RunRow, Stored
+from ...store.packing import Codec
 from ...tracing.leg import Telemetry
 from ...tracing.options import Asked
 from .. import owner
@@ -41,8 +41,8 @@ from ..hooks import Hooks
 from .activities import Home, homes
 from .calls import Gone, MustSendAgain, update_id
 from .carry import carry
-from .converter import Codec, client_with
-from .messages import LARGEST, Wish, event_to_json, size_of
+from .converter import client_with
+from .messages import LARGEST, Wish, carried, event_to_json
 from .mirror import Mirror
 from .waiting import Waiting
 from .worker import Serving, WorkerOptions
@@ -52,7 +52,7 @@ class TemporalEngine(Waiting):
     """Runs workflows on Temporal: `Cadenza(store=..., engine=TemporalEngine(client, task_queue="..."))`.
 
     The store is a mirror that inbox, lists and results are read from; it must be the same for all apps and workers of the task
-    queue. *codec* compresses or encrypts what Temporal keeps. *heartbeat* is how soon a dead worker is noticed. With
+    queue. *codec*, or else that of the app, compresses or encrypts what Temporal keeps. *heartbeat* is how soon a dead worker is noticed. With
     *searchable* the search attributes that `cadenza temporal setup` registers are set. Leave *client* to this engine: it is
     dropped by `close`, so that a program ends cleanly.
     """
@@ -72,7 +72,8 @@ class TemporalEngine(Waiting):
         self.hooks = Hooks()
         self.forgetful = False
         self.task_queue = task_queue
-        self.client: Client | None = client_with(client, codec)
+        self.client: Client | None = client
+        self._codec = codec
         self.heartbeat = heartbeat
         self.options = options or WorkerOptions()
         self._searchable = searchable
@@ -83,6 +84,8 @@ class TemporalEngine(Waiting):
 
     def attach(self, attached: Attached) -> None:
         """Work for an app."""
+        assert self.client is not None
+        self.client = client_with(self.client, self._codec or attached.codec)
         self._attached = attached
         self.mirror = Mirror(attached.store, attached.clock, self._owner, self.feed, self.hooks)
 
@@ -105,6 +108,7 @@ class TemporalEngine(Waiting):
                 mirror=self.mirror,
                 workflows=workflows,
                 secret_keys=self.attached.secret_keys,
+                value_limit=min(self.attached.value_limit, LARGEST),
                 telemetry=Telemetry(self.attached.tracing),
                 loop=asyncio.get_running_loop(),
                 signal=self._signal,
@@ -144,6 +148,8 @@ class TemporalEngine(Waiting):
         if row.status != "pending":
             raise RunAlreadyStarted(run_id, row.status)
         event, secrets = begin_of(workflow, starting, self.attached.secret_keys)
+        limited(event.input, self.attached.value_limit, f"the input of workflow {workflow.id}")
+        limited(event.state, self.attached.value_limit, f"the state of workflow {workflow.id}")
         self._keep_secrets(run_id, secrets)
         given = self._given(workflow.graph, row, event)
         try:
@@ -168,9 +174,7 @@ class TemporalEngine(Waiting):
             "leave_after": self._leave_after,
         }
         given |= {key: value for key, value in more.items() if value}
-        if size_of(given) > LARGEST:
-            raise ValueTooLarge(f"what run {row.id} begins with", size_of(given), LARGEST)
-        return given
+        return carried(given, f"what run {row.id} begins with")
 
     def _keep_secrets(self, run_id: str, secrets: Mapping[str, Any]) -> None:
         if secrets and self._home is not None:
@@ -187,7 +191,9 @@ class TemporalEngine(Waiting):
         self._keep_secrets(run_id, secrets)
         wish = Wish(
             request=resuming.request,
-            data=plain(resuming.data, "resume data"),
+            data=limited(
+                plain(resuming.data, "resume data"), self.attached.value_limit, f"an answer to run {run_id}"
+            ),
             context=context,
             run_count=resuming.run_count,
             actor=resuming.actor,
@@ -208,9 +214,7 @@ class TemporalEngine(Waiting):
         return await self.outcome(run_id, report)
 
     async def _send(self, run_id: str, wish: Wish) -> Json:
-        data = wish.to_json()
-        if size_of(data) > LARGEST:
-            raise ValueTooLarge(f"an answer to run {run_id}", size_of(data), LARGEST)
+        data = carried(wish.to_json(), f"an answer to run {run_id}")
         id_ = update_id(wish.idempotency_key, data["request"], wish.data)
         try:
             return await self.calls.update(run_id, "answer", data, id=id_)

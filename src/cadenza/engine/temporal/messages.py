@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from ...errors import Issue, ValueTooLarge
 from ...execution.effects import Again, Bailed, Done, Failed, Outcome, Suspended
 from ...history import event as ev
 from ...history.codec import (
@@ -32,6 +33,18 @@ ASK = "cadenza.ask"
 LARGEST = 1_900_000
 # So much at most goes along with the call of a step, or into one look at the mirror.
 BATCH = 400_000
+
+
+def carried(value: Json, where: str) -> Json:
+    """*value*, if Temporal carries it.
+
+    Raises `ValueTooLarge`.
+    """
+    size = size_of(value)
+    if size > LARGEST:
+        says = f"{size:,} bytes, where Temporal carries {LARGEST:,}; keep large values elsewhere and pass references"
+        raise ValueTooLarge(where, [Issue(path="", message=says)])
+    return value
 
 
 def size_of(value: Json) -> int:
