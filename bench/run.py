@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import bench_temporal
 import harness
 import postgres
 
@@ -134,6 +135,14 @@ CELLS = [
         arguments=("--variant", "import"),
         has_floor=False,
     ),
+    Cell(workload="W8", title="ask and answer on Temporal", metric="p50_ms", unit="ms", at_most=1.5),
+    Cell(
+        workload="W8",
+        title="… where the question is workflow code",
+        metric="p50_ms",
+        unit="ms",
+        floor=("--variant", "lean"),
+    ),
 ]
 
 
@@ -165,6 +174,8 @@ def main() -> int:
     with ExitStack() as stack:
         if any(cell.arguments == POSTGRES for cell in cells):
             stack.enter_context(postgres.server())
+        if any(cell.workload == "W8" for cell in cells):
+            stack.enter_context(bench_temporal.server())
         return _measure_all(cells, options)
 
 
@@ -228,7 +239,9 @@ def _measure(cell: Cell, options: argparse.Namespace) -> Line:
 
 def _run(peer: str, arguments: list[str]) -> dict[str, float]:
     """The metrics that one fresh process gives."""
-    program = Path(__file__).with_name(f"bench_{peer}.py")
+    on_temporal = "W8" in arguments
+    program = Path(__file__).with_name(f"bench_{'temporal' if on_temporal else peer}.py")
+    arguments = [*arguments, *(("--peer", peer) if on_temporal else ())]
     process = subprocess.run(
         [sys.executable, str(program), *arguments, "--json"], check=False, capture_output=True, text=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .engine import TemporalEngine
+from .setup import set_up
 from .worker import WorkerOptions
 
-__all__ = ["TemporalEngine", "WorkerOptions"]
+__all__ = ["TemporalEngine", "WorkerOptions", "set_up"]
