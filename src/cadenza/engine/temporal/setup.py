@@ -20,8 +20,6 @@ async def set_up(client: Client) -> list[str]:
     if missing:
         kind = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
         await service.add_search_attributes(
-            AddSearchAttributesRequest(
-                namespace=namespace, search_attributes={name: kind for name in missing}
-            )
+            AddSearchAttributesRequest(namespace=namespace, search_attributes=dict.fromkeys(missing, kind))
         )
     return missing
