@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from .engine.base import Engine
 from .engine.checking import split_context
 from .engine.firing import note, run_id_of, start
-from .engine.base import Engine
 from .errors import (
     DuplicateSchedule,
     InvalidContext,
