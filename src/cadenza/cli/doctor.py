@@ -135,7 +135,7 @@ async def _runs(app: Cadenza) -> AsyncIterator[Finding]:
         remedy="today's code cannot go on with them; see cadenza runs ls --status held" if held else "",
     )
     under_way = (await app.list_runs(status="running", limit=None)).runs
-    orphans = [row for row in under_way if row.lease is None or app.engine.is_over(row.lease)]
+    orphans = [row for row in under_way if app.engine.driver_of(row) is None]
     yield Finding(
         about="orphaned",
         found=one_or_many(len(orphans), "run"),

@@ -97,6 +97,11 @@ class Engine(Protocol):
     forgetful: bool
 
     @property
+    def secret_keys(self) -> frozenset[str]:
+        """The keys of the runtime context that are never kept."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """What tells the time here."""
         ...
@@ -177,6 +182,18 @@ class Engine(Protocol):
 
     async def forget(self, run: RunRow) -> None:
         """*run*, which nobody drives, is about to be removed from the store."""
+        ...
+
+    def rests(self, row: RunRow) -> bool:
+        """Whether the run waits for people only."""
+        ...
+
+    async def settled(self, workflow: Workflow[Any, Any], run_id: str) -> Snapshot:
+        """The run when it has ended or waits for people only, whoever drives it."""
+        ...
+
+    def nudge_worker(self) -> None:
+        """There may be something due sooner than what serves in this process knows."""
         ...
 
     async def explain(self, workflow: Workflow[Any, Any], run_id: str) -> Explanation:

@@ -34,7 +34,7 @@ from ...tracing.leg import Telemetry
 from ...tracing.options import Asked
 from .. import owner
 from ..answers import answered_before, check_all
-from ..base import Attached, Registry, Resuming, Starting
+from ..base import Attached, Chore, Registry, Resuming, Starting
 from ..checking import begin_of, check_travel, split_context
 from ..feed import Feed
 from ..hooks import Hooks
@@ -91,9 +91,19 @@ class TemporalEngine(Waiting):
 
     # ------------------------------------------------------------------ workers
 
-    def serving(self, workflows: Registry) -> Serving:
-        """A worker of this task queue in this process."""
-        serving = Serving(self, workflows)
+    @property
+    def secret_keys(self) -> frozenset[str]:
+        """The keys of the runtime context that are never kept."""
+        return self.attached.secret_keys
+
+    def nudge_worker(self) -> None:
+        """There may be something due sooner than what serves in this process knows."""
+        for serving in self._serving:
+            serving.nudge()
+
+    def serving(self, workflows: Registry, chore: Chore) -> Serving:
+        """A worker of this task queue in this process, which sees to *chore* too."""
+        serving = Serving(self, workflows, chore)
         self._serving.append(serving)
         return serving
 
@@ -159,7 +169,7 @@ class TemporalEngine(Waiting):
             report = await self.calls.start_and_wait(given, begun_is_enough=False)
         except WorkflowAlreadyStartedError:
             raise RunAlreadyStarted(run_id, (await self.row(run_id)).status) from None
-        return await self.settled(run_id, report)
+        return await self.settled_by(run_id, report)
 
     def _given(self, graph: Graph, row: RunRow, event: ev.Event | None, **more: Any) -> Json:
         given: dict[str, Json] = {
@@ -301,6 +311,8 @@ class TemporalEngine(Waiting):
         run_id: str,
         context: Mapping[str, Any] | None,
         tracing: Asked,
+        *,
+        wait: bool = True,
     ) -> Snapshot:
         """Wait for a run that is under way: whichever worker lives goes on with it. A held one is tried again."""
         row = await self.own(run_id)
@@ -309,17 +321,24 @@ class TemporalEngine(Waiting):
         _, secrets = split_context(context, self.attached.secret_keys)
         self._keep_secrets(run_id, secrets)
         try:
-            return await self.settled(run_id, await self.calls.update(run_id, "restart", None))
+            report = await self.calls.update(run_id, "restart", None)
+            return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
         except Gone:
             stored = await self.load(run_id)
             snapshot = fold(stored.entries)
             if snapshot.status in ENDED:
                 return snapshot
             graph = await self.graph(workflow, snapshot)
-            return await self.settled(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
+            return await self.settled_by(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
 
     async def rewind(
-        self, workflow: Workflow[Any, Any], run_id: str, travel: TravelRequest, tracing: Asked
+        self,
+        workflow: Workflow[Any, Any],
+        run_id: str,
+        travel: TravelRequest,
+        tracing: Asked,
+        *,
+        wait: bool = True,
     ) -> Snapshot:
         """Go back to a place and on from there, in a new execution."""
         await self.own(run_id)
@@ -344,7 +363,7 @@ class TemporalEngine(Waiting):
                 continue
             except Gone:
                 report = await self._revive(stored, snapshot, graph, event)
-            return await self.settled(run_id, report)
+            return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
         """Ask a run to stop; False where it has ended."""

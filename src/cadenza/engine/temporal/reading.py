@@ -83,7 +83,11 @@ class Reading:
 
     def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:
         """The stream events of a run after entry *after*, then those to come, until it has ended or rests."""
-        return observe(self.store, self.feed, run_id, after, _rests)
+        return observe(self.store, self.feed, run_id, after, self.rests)
+
+    def rests(self, row: RunRow) -> bool:
+        """Whether the run waits for people only."""
+        return row.status in {"suspended", "pending"} and row.wake_at is None
 
     async def row(self, run_id: str) -> RunRow:
         row = await self.store.row(run_id)
@@ -111,7 +115,3 @@ class Reading:
         if graph is None:
             raise RunHeld("?", f"its graph {snapshot.fingerprint} is not in the store")
         return graph
-
-
-def _rests(row: RunRow) -> bool:
-    return row.status in {"suspended", "pending"} and row.wake_at is None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from temporalio.client import Client
 
 from ...errors import AppClosed, RunHeld
 from ...history.resume import first_rest_after
 from ...history.snapshot import Snapshot, fold
 from ...model.values import Json
+from ...model.workflow import Workflow
 from .calls import Calls, Gone
 from .mirror import Mirror
 from .reading import Reading
@@ -24,7 +27,7 @@ class Waiting(Reading):
     task_queue: str
     mirror: Mirror
 
-    async def settled(self, run_id: str, report: Json) -> Snapshot:
+    async def settled_by(self, run_id: str, report: Json) -> Snapshot:
         """The run as *report* has it, or when it has ended or waits for people only."""
         while report.get("moved"):
             await self.take_in(run_id, report)
@@ -33,6 +36,15 @@ class Waiting(Reading):
         if report["status"] == "held":
             raise RunHeld(run_id, report["held"] or "")
         return fold(entry for entry in await self.store.entries(run_id) if entry.seq <= report["seq"])
+
+    async def settled(self, workflow: Workflow[Any, Any], run_id: str) -> Snapshot:
+        """The run when it has ended or waits for people only, whichever worker goes on with it."""
+        row = await self.row(run_id)
+        if row.status not in {"running", "waiting"}:
+            return await self.settled_by(
+                run_id, {"seq": row.seq, "status": row.status, "held": None, "parts": []}
+            )
+        return await self.settled_by(run_id, await self.rest_of(run_id, after=row.seq))
 
     async def rest_of(self, run_id: str, *, after: int) -> Json:
         """How the run stands at its next rest, beyond entry *after*."""

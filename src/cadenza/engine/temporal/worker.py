@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from temporalio.worker import Worker
 
-from ..base import Registry
+from ..base import Chore, Registry
+from ..chores import Chores
 from .activities import Activities, homes
 from .workflow import RunWorkflow
 
@@ -30,9 +31,10 @@ class WorkerOptions:
 class Serving:
     """A worker of an engine's task queue in this process, from `start` to `stop`."""
 
-    def __init__(self, engine: TemporalEngine, workflows: Registry) -> None:
+    def __init__(self, engine: TemporalEngine, workflows: Registry, chore: Chore) -> None:
         self._engine = engine
         self._workflows = workflows
+        self._chores = Chores(chore, engine)
         self._task: asyncio.Task[None] | None = None
         self._worker: Worker | None = None
 
@@ -63,6 +65,11 @@ class Serving:
         self._task = asyncio.get_running_loop().create_task(
             self._worker.run(), name="cadenza temporal worker"
         )
+        self._chores.start()
+
+    def nudge(self) -> None:
+        """There may be something due sooner than is known here."""
+        self._chores.nudge()
 
     async def run(self) -> None:
         """Serve until it is stopped or fails."""
@@ -73,6 +80,7 @@ class Serving:
     async def stop(self) -> None:
         """Take no more tasks; steps that run may end within the grace of the options."""
         task, self._task = self._task, None
+        await self._chores.stop()
         if task is not None and self._worker is not None:
             await self._worker.shutdown()
             await asyncio.gather(task, return_exceptions=True)
