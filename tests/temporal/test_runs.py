@@ -365,3 +365,18 @@ async def test_conditions_loops_and_sleeps(make_app: MakeApp) -> None:
     async with make_app(flow, searchable=True) as app:
         result = await (await app.workflow(flow).create_run()).start(input_data=1)
         assert result.result == [500, 1]
+
+
+async def test_hooks_are_told_of_questions_and_ends(make_app: MakeApp) -> None:
+    flow = _asking()
+    async with make_app(flow, worker=False) as app:
+        told: asyncio.Queue[str] = asyncio.Queue()
+        for kind in ("suspended", "ended"):
+            app.on(kind)(lambda notice: told.put_nowait(notice.kind))  # type: ignore[arg-type]
+        app._worker.start()
+        run = await app.workflow(flow).create_run()
+        await run.start()
+        with anyio.fail_after(20):
+            assert await told.get() == "suspended"
+            await run.resume(resume_data={"ok": True})
+            assert await told.get() == "ended"

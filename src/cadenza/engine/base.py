@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,7 +91,6 @@ class Engine(Protocol):
     """Drives runs of registered workflows. Each call returns the run when it has ended or waits for people only."""
 
     name: str
-    store: Store
     feed: Feed
     hooks: Hooks
     # Set where no app was made for the workflow: then a run that waits is worth a warning.
@@ -99,6 +99,11 @@ class Engine(Protocol):
     @property
     def secret_keys(self) -> frozenset[str]:
         """The keys of the runtime context that are never kept."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """Where runs are kept."""
         ...
 
     @property
@@ -210,6 +215,23 @@ class Engine(Protocol):
 
     def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:
         """The stream events of a run after entry number *after*, then those to come, until it has ended or rests."""
+        ...
+
+
+class Looking(Engine, Protocol):
+    """An engine that somebody looks after things for."""
+
+    # Set while somebody looks for runs; and who is to be told that something may be due sooner than they know.
+    looking: bool
+    worker_nudge: asyncio.Event | None
+
+    @property
+    def under_way(self) -> int:
+        """How many runs are driven here now."""
+        ...
+
+    async def take_up(self, workflow: Workflow[Any, Any], run_id: str) -> object:
+        """Go on with a run that is held."""
         ...
 
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RunHeld, RunNotFound
 from ..history.due import due_after, stage_of
 from ..history.event import Suspension
-from ..model.workflow import Workflow
 from ..store.base import Claimed, Wanted
 from . import owner
-from .base import Chore
+from .base import Chore, Looking, Registry
 from .hooks import HookKind, Notice
 from .lease import LEASE
 from .listing import runs_with
@@ -38,15 +36,10 @@ _HOOK_TIME = 30.0
 _AGAIN = timedelta(seconds=60)
 
 
-class Worker:
-    """Looks after the runs of *workflows* for one engine, from `start` to `stop`."""
+class Looker:
+    """Looks after what time brings to the runs of *workflows*, and tries those that are held, from `start` to `stop`."""
 
-    def __init__(
-        self,
-        engine: LocalEngine,
-        workflows: Callable[[], Mapping[str, Workflow[Any, Any]]],
-        chore: Chore,
-    ) -> None:
+    def __init__(self, engine: Looking, workflows: Registry, chore: Chore) -> None:
         self._engine = engine
         self._workflows = workflows
         self._chore = chore
@@ -70,6 +63,11 @@ class Worker:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    def die(self) -> None:
+        """Play the death of this process."""
+        if self._task is not None:
+            self._task.cancel()
+
     async def _serve(self) -> None:
         while True:
             self._nudge.clear()
@@ -90,13 +88,15 @@ class Worker:
 
     async def look(self) -> int:
         """Look once: take up what needs a driver, and let happen what is due. How many there were."""
-        claimed = await self._claim()
-        for one in claimed:
-            await self._take_over(one)
+        taken = await self._take_up_due()
         due = await self._engine.store.due(self._engine.clock.now(), _DUE_AT_ONCE)
         tried = await self._try_held()
         passed = sum(await asyncio.gather(*[self._pass(row) for row in due]))
-        return len(claimed) + tried + passed + await self._chore.look()
+        return taken + tried + passed + await self._chore.look()
+
+    async def _take_up_due(self) -> int:
+        """Take up runs that need a driver; how many. Where something else drives them, none do."""
+        return 0
 
     async def _try_held(self) -> int:
         """Go on with held runs that today's code fits again; how many were tried.
@@ -117,32 +117,6 @@ class Worker:
             except (RunHeld, RunNotFound) as held:
                 _log.info("%s", held)
         return len(tried)
-
-    async def _claim(self) -> list[Claimed]:
-        room = _AT_ONCE - self._engine.under_way
-        workflows = self._workflows()
-        if room <= 0 or not workflows:
-            return []
-        store, now = self._engine.store, self._engine.clock.now()
-        owners = await store.owners()
-        wanted = Wanted(
-            engine=self._engine.name,
-            workflows=list(workflows),
-            owner=self._engine.owner,
-            now=now,
-            until=now + LEASE,
-            dead=[name for name in owners if owner.is_dead(name)],
-            live=[name for name in owners if owner.is_here(name)],
-            limit=min(room, _DUE_AT_ONCE),
-        )
-        return list(await store.claim_due(wanted))
-
-    async def _take_over(self, claimed: Claimed) -> None:
-        row = await self._engine.row(claimed.run_id)
-        try:
-            await self._engine.take_over(self._workflows()[row.workflow], claimed.run_id, claimed.receipt)
-        except RunHeld as held:
-            _log.warning("%s", held)
 
     async def _pass(self, row: Suspension) -> int:
         """Let happen what is due at *row*; 1 where something did."""
@@ -195,3 +169,45 @@ class Worker:
         finally:
             for wait in waits:
                 wait.cancel()
+
+
+class Worker(Looker):
+    """Takes up the runs of the local engine too."""
+
+    _engine: LocalEngine
+
+    def __init__(self, engine: LocalEngine, workflows: Registry, chore: Chore) -> None:
+        super().__init__(engine, workflows, chore)
+        self._engine = engine
+
+    async def _take_up_due(self) -> int:
+        claimed = await self._claim()
+        for one in claimed:
+            await self._take_over(one)
+        return len(claimed)
+
+    async def _claim(self) -> list[Claimed]:
+        room = _AT_ONCE - self._engine.under_way
+        workflows = self._workflows()
+        if room <= 0 or not workflows:
+            return []
+        store, now = self._engine.store, self._engine.clock.now()
+        owners = await store.owners()
+        wanted = Wanted(
+            engine=self._engine.name,
+            workflows=list(workflows),
+            owner=self._engine.owner,
+            now=now,
+            until=now + LEASE,
+            dead=[name for name in owners if owner.is_dead(name)],
+            live=[name for name in owners if owner.is_here(name)],
+            limit=min(room, _DUE_AT_ONCE),
+        )
+        return list(await store.claim_due(wanted))
+
+    async def _take_over(self, claimed: Claimed) -> None:
+        row = await self._engine.row(claimed.run_id)
+        try:
+            await self._engine.take_over(self._workflows()[row.workflow], claimed.run_id, claimed.receipt)
+        except RunHeld as held:
+            _log.warning("%s", held)

@@ -71,6 +71,8 @@ class TemporalEngine(Waiting):
         self.feed = Feed()
         self.hooks = Hooks()
         self.forgetful = False
+        self.looking = False
+        self.worker_nudge: asyncio.Event | None = None
         self.task_queue = task_queue
         self.client: Client | None = client
         self._codec = codec
@@ -98,8 +100,8 @@ class TemporalEngine(Waiting):
 
     def nudge_worker(self) -> None:
         """There may be something due sooner than what serves in this process knows."""
-        for serving in self._serving:
-            serving.nudge()
+        if self.worker_nudge is not None:
+            self.worker_nudge.set()
 
     def serving(self, workflows: Registry, chore: Chore) -> Serving:
         """A worker of this task queue in this process, which sees to *chore* too."""
@@ -321,7 +323,7 @@ class TemporalEngine(Waiting):
         _, secrets = split_context(context, self.attached.secret_keys)
         self._keep_secrets(run_id, secrets)
         try:
-            report = await self.calls.update(run_id, "restart", None)
+            report = await self.calls.update(run_id, "restart", data=True)
             return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
         except Gone:
             stored = await self.load(run_id)
@@ -330,6 +332,16 @@ class TemporalEngine(Waiting):
                 return snapshot
             graph = await self.graph(workflow, snapshot)
             return await self.settled_by(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
+
+    @property
+    def under_way(self) -> int:
+        """Runs are Temporal's to drive."""
+        return 0
+
+    async def take_up(self, workflow: Workflow[Any, Any], run_id: str) -> None:
+        """Try a held run again, with the code of whichever worker gets it."""
+        with suppress(RunNotActive, Gone):
+            await self.take_in(run_id, await self.calls.update(run_id, "restart", data=False))
 
     async def rewind(
         self,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from temporalio.worker import Worker
 
 from ..base import Chore, Registry
-from ..chores import Chores
+from ..worker import Looker
 from .activities import Activities, homes
 from .workflow import RunWorkflow
 
@@ -34,9 +34,10 @@ class Serving:
     def __init__(self, engine: TemporalEngine, workflows: Registry, chore: Chore) -> None:
         self._engine = engine
         self._workflows = workflows
-        self._chores = Chores(chore, engine)
         self._task: asyncio.Task[None] | None = None
         self._worker: Worker | None = None
+        # Reminders and the like are in the store, and what is held is tried again by who has other code.
+        self._looker = Looker(engine, workflows, chore)
 
     def start(self) -> None:
         """Take tasks from now on."""
@@ -62,14 +63,10 @@ class Serving:
             max_heartbeat_throttle_interval=timedelta(seconds=2),
             default_heartbeat_throttle_interval=timedelta(seconds=2),
         )
+        self._looker.start()
         self._task = asyncio.get_running_loop().create_task(
             self._worker.run(), name="cadenza temporal worker"
         )
-        self._chores.start()
-
-    def nudge(self) -> None:
-        """There may be something due sooner than is known here."""
-        self._chores.nudge()
 
     async def run(self) -> None:
         """Serve until it is stopped or fails."""
@@ -80,7 +77,7 @@ class Serving:
     async def stop(self) -> None:
         """Take no more tasks; steps that run may end within the grace of the options."""
         task, self._task = self._task, None
-        await self._chores.stop()
+        await self._looker.stop()
         if task is not None and self._worker is not None:
             await self._worker.shutdown()
             await asyncio.gather(task, return_exceptions=True)
@@ -89,5 +86,6 @@ class Serving:
     def die(self) -> None:
         """Play the death of this process: what runs is not heard of again."""
         task, self._task = self._task, None
+        self._looker.die()
         if task is not None:
             task.cancel()

@@ -212,15 +212,15 @@ class RunWorkflow:
         return self._report(done=not ended)
 
     @workflow.update(name="restart")
-    async def restart(self, _: Json) -> Json:
-        """Go on with a run that is held, or was under way; how it stands then."""
+    async def restart(self, wait: Json) -> Json:
+        """Go on with a run that is held, or was under way; how it stands then, or at once."""
         drive = self._drive
         if drive.run.status == "held":
             drive.resume_held()
-        return await self._settled()
+        return await self._settled() if wait else self._report()
 
     @restart.validator
-    def _check_restart(self, _: Json) -> None:
+    def _check_restart(self, wait: Json) -> None:
         if self._drive.settled and self._drive.run.status != "held":
             raise refusal(RunNotActive(self._drive.run_id, self._drive.run.status))
 
