@@ -40,6 +40,7 @@ COMMANDS = {
     "serve": ("serve:serve", "Serve the app over HTTP."),
     "dev": ("serve:dev", "Serve the app while you write it."),
     "openapi": ("serve:openapi", "Print the OpenAPI document of the server."),
+    "temporal": ("temporal:temporal", "Set up a Temporal namespace."),
     "db": ("db:db", "Bring the store up to date; remove old runs."),
     "doctor": ("doctor:doctor", "Look whether all is well."),
 }

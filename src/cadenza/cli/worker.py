@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from .out import local, one_or_many, paint, record, say
 from .target import HERE, Where, opened
+from .temporal import NO_SERVER, Server, on_temporal
 
 if TYPE_CHECKING:
     from ..engine.hooks import Notice
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 Target = Annotated[str | None, Parameter(name="MODULE:APP", help="The app, as --app.")]
 
 
-async def worker(target: Target = None, /, *, where: Where = HERE) -> None:
+async def worker(target: Target = None, /, *, where: Where = HERE, server: Server = NO_SERVER) -> None:
     """Look after runs until SIGINT or SIGTERM; one line for each run that ends here."""
     import asyncio
     import signal
@@ -38,7 +40,10 @@ async def worker(target: Target = None, /, *, where: Where = HERE) -> None:
         else:
             say(f"{local(notice.at)}  {notice.run_id}  {notice.workflow_id}  {paint(notice.status or '')}")
 
-    async with opened(where, target, worker=True) as app:
+    async with AsyncExitStack() as stack:
+        app = await stack.enter_async_context(opened(where, target, worker=server.temporal is None))
+        if server.temporal is not None:
+            app = await stack.enter_async_context(on_temporal(app, server))
         app.on("ended")(ended)
         if not where.json:
             say(
