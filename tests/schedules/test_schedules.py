@@ -314,3 +314,23 @@ async def test_what_cannot_be_scheduled_is_refused_at_once(store: str) -> None:
         with pytest.raises(err.ScheduleDeclared):
             await app.schedules.delete("report")
         assert [row.id for row in await app.schedules.list(status="active")] == ["report"]
+
+
+async def test_a_codec_hides_what_schedules_are_given(tmp_path: Any) -> None:
+    class Reversed:
+        def encode(self, data: bytes) -> bytes:
+            return data[::-1]
+
+        def decode(self, data: bytes) -> bytes:
+            return data[::-1]
+
+    async with virtual_time() as clock:
+        app = Cadenza(store=f"sqlite:///{tmp_path / 'runs.db'}", workflows=[report], codec=Reversed())
+        daily(app, input_data={"name": "a-secret-name"})
+        async with app:
+            await clock.advance("1d")
+            assert calls == ["a-secret-name"]
+            assert len(list(await app.schedules.fires("report"))) == 1
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"a-secret-name" not in kept
+    assert b"eman-terces-a" in kept
