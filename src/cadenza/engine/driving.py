@@ -33,7 +33,7 @@ from .alarm import Alarm
 from .drive import Drive
 from .feed import Feed
 from .fit import why_held
-from .hooks import Hooks, Notice
+from .hooks import Hooks, end_of
 from .keeper import Keeper
 from .lease import UNASKED, Errand, new_claim
 
@@ -210,13 +210,7 @@ class Driving:
                 self._tell_ended(drive)
 
     def _tell_ended(self, drive: Drive) -> None:
-        notice = Notice(
-            kind="ended",
-            run_id=drive.run_id,
-            workflow_id=drive.workflow_id,
-            at=drive.snapshot.ended_at or self._clock.now(),
-            status=drive.snapshot.status,
-        )
+        notice = end_of(drive.run_id, drive.workflow_id, drive.snapshot, self._clock.now())
         telling = asyncio.get_running_loop().create_task(self.hooks.call(notice))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from ..history.event import Suspension
 from ..history.record import RunStatus
+from ..history.snapshot import Snapshot
 
 _log = logging.getLogger("cadenza")
 
@@ -59,3 +60,10 @@ class Hooks:
                 _log.exception("a hook for %r of run %s raised", notice.kind, notice.run_id)
                 well = False
         return well
+
+
+def end_of(run_id: str, workflow_id: str, run: Snapshot, now: datetime) -> Notice:
+    """What hooks are told of a run that has ended."""
+    return Notice(
+        kind="ended", run_id=run_id, workflow_id=workflow_id, at=run.ended_at or now, status=run.status
+    )

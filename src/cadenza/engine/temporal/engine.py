@@ -93,11 +93,6 @@ class TemporalEngine(Waiting):
 
     # ------------------------------------------------------------------ workers
 
-    @property
-    def secret_keys(self) -> frozenset[str]:
-        """The keys of the runtime context that are never kept."""
-        return self.attached.secret_keys
-
     def nudge_worker(self) -> None:
         """There may be something due sooner than what serves in this process knows."""
         if self.worker_nudge is not None:

@@ -40,6 +40,11 @@ class Reading:
         assert self._attached is not None, "give the engine to an app: Cadenza(engine=...)"
         return self._attached
 
+    @property
+    def secret_keys(self) -> frozenset[str]:
+        """The keys of the runtime context that are never kept."""
+        return self.attached.secret_keys
+
     async def create(self, workflow: Workflow[Any, Any], run_id: str, resource_id: str | None) -> bool:
         """Keep a pending run; False where there is one with that id."""
         _ = workflow.graph
