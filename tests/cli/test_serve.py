@@ -64,7 +64,7 @@ def test_others_than_this_machine_are_refused_without_auth(folder: Path) -> None
         timeout=30,
     )
     assert found.returncode == 2
-    assert "refusing to listen on 0.0.0.0 without auth" in found.stderr
+    assert "refusing to listen on '0.0.0.0' without auth" in found.stderr
 
 
 def test_the_openapi_document_is_printed(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -191,7 +192,15 @@ async def test_long_sleeps_hold_no_tasks_and_no_snapshots(file: str) -> None:
     pause = Workflow("pause", input=int).sleep(86400).then(last).commit()
     flow = Workflow("flow", input=int).parallel([pause, ask]).commit()
     async with Cadenza(store=file, workflows=[pause, flow]) as app:
-        before, others = len(asyncio.all_tasks()), _walks()
+        before = len(asyncio.all_tasks())
+        drives: list[weakref.ref[Any]] = []
+        spawn = app.engine.spawn
+
+        def noted(drive: Any) -> None:
+            drives.append(weakref.ref(drive))
+            spawn(drive)
+
+        app.engine.spawn = noted  # type: ignore[method-assign]
         runs = []
         for workflow in (pause, flow):
             for number in range(20):
@@ -200,16 +209,15 @@ async def test_long_sleeps_hold_no_tasks_and_no_snapshots(file: str) -> None:
                 runs.append(run)
         await until(lambda: _all_rest(runs))
         await until(lambda: _none_driven(app))
-        gc.collect()
         # The worker's own waits, and the look at other processes, which ends by itself.
         assert len(asyncio.all_tasks()) - before <= 4
-        assert not _walks() - others
+        assert len(drives) >= 40
 
+        async def gone() -> bool:
+            gc.collect()
+            return not any(drive() is not None for drive in drives)
 
-def _walks() -> set[int]:
-    """What there is of walks in this process: an exception that another test has kept may hold one."""
-    kinds = {"Drive", "Interpreter", "Snapshot"}
-    return {id(found) for found in gc.get_objects() if type(found).__name__ in kinds}
+        await until(gone)
 
 
 async def _all_rest(runs: list[Run[Any]]) -> bool:
