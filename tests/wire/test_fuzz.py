@@ -111,6 +111,8 @@ def test_no_request_breaks_the_server(
         ("keyedEcho", "ended", {"x": "y"}),
     ):
         client.post(f"/api/workflows/{name}/start-async?runId={known}", json={"inputData": given_})
+    if run == "ghost" and ("observe" in route.path or "watch" in route.path):
+        run = "ended"  # another example may have made it, not started: listeners wait for that
     path = route.path.format(workflow_id=quote(workflow or "-", safe=""), run_id=run)
     asked = urlencode({**query, "runId": run})
     caplog.clear()
