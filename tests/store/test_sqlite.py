@@ -18,8 +18,8 @@ from cadenza.errors import RunConflict, StoreTooNew
 from cadenza.store import migrate as migrating
 from cadenza.store import sqlite_sql as sql
 from cadenza.store.base import RunQuery, SuspensionQuery
+from cadenza.store.conditions import SQLITE, on_runs, on_suspensions
 from cadenza.store.migrate import migrate
-from cadenza.store.rows import conditions_of, conditions_on_suspensions
 from cadenza.store.sqlite import SqliteStore
 from cadenza.testing.store_suite.given import (
     AT,
@@ -336,9 +336,9 @@ async def test_a_load_is_one_moment_also_while_others_write(path: Path) -> None:
 )
 async def test_a_list_walks_an_index_and_sorts_nothing(query: RunQuery, path: Path) -> None:
     migrate(path)
-    conditions, values = conditions_of(query)
+    where, values = on_runs(query, SQLITE)
     with raw(path) as db:
-        for statement in (sql.find(conditions, limited=True), sql.count(conditions)):
+        for statement in (sql.find(where), sql.count(where)):
             steps = plan(db, statement, {**values, "limit": 10, "offset": 0})
             assert all("INDEX" in step for step in steps), steps
 
@@ -348,9 +348,9 @@ async def test_a_list_by_several_statuses_or_a_prefix_reads_no_whole_table(
     query: RunQuery, path: Path
 ) -> None:
     migrate(path)
-    conditions, values = conditions_of(query)
+    where, values = on_runs(query, SQLITE)
     with raw(path) as db:
-        for step in plan(db, sql.find(conditions, limited=True), {**values, "limit": 10, "offset": 0}):
+        for step in plan(db, sql.find(where), {**values, "limit": 10, "offset": 0}):
             assert "INDEX" in step or "PRIMARY KEY" in step or step == "USE TEMP B-TREE FOR ORDER BY"
 
 
@@ -398,9 +398,9 @@ def test_looking_for_runs_that_need_a_driver_reads_none_that_do_not(path: Path) 
 )
 def test_a_list_of_suspensions_walks_an_index(query: SuspensionQuery, path: Path) -> None:
     migrate(path)
-    conditions, values = conditions_on_suspensions(query)
+    where, values = on_suspensions(query, SQLITE)
     with raw(path) as db:
-        steps = plan(db, sql.suspensions(conditions), values)
+        steps = plan(db, sql.suspensions(where), values)
     assert "INDEX" in steps[0], steps
     if query.run_id is None:
         assert "USE TEMP B-TREE FOR ORDER BY" not in steps, steps

@@ -9,32 +9,11 @@ from typing import Any
 from ..history.codec import suspension_from_json
 from ..history.event import Suspension
 from ..model.values import Json
-from .base import KeptEvent, Lease, RunQuery, RunRow, SuspensionQuery
+from .base import KeptEvent, Lease, RunRow
 from .packing import Packing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-
-def conditions_of(query: RunQuery) -> tuple[list[str], dict[str, Any]]:
-    conditions: list[str] = []
-    values: dict[str, Any] = {}
-    for column in ("workflow", "resource"):
-        if (value := getattr(query, column)) is not None:
-            conditions.append(f"{column} = :{column}")
-            values[column] = value
-    if query.status is not None:
-        names = [f"status{i}" for i in range(len(query.status))]
-        conditions.append(f"status in ({', '.join(f':{name}' for name in names)})")
-        values |= dict(zip(names, query.status, strict=True))
-    if query.id_prefix:
-        conditions.append("id >= :prefix and id < :beyond")
-        values |= {"prefix": query.id_prefix, "beyond": query.id_prefix + "\U0010ffff"}
-    for name, bound, sign in (("since", query.created_from, ">="), ("before", query.created_to, "<=")):
-        if bound is not None:
-            conditions.append(f"created_at {sign} :{name}")
-            values[name] = micros(bound)
-    return conditions, values
 
 
 def run_of(row: tuple[Any, ...]) -> RunRow:
@@ -110,28 +89,6 @@ def optional_moment(micros: int | None) -> datetime | None:
 
 def optional_micros(at: datetime | None) -> int | None:
     return micros(at) if at is not None else None
-
-
-def conditions_on_suspensions(query: SuspensionQuery) -> tuple[list[str], dict[str, Any]]:
-    conditions: list[str] = []
-    values: dict[str, Any] = {"limit": -1 if query.limit is None else query.limit, "offset": query.offset}
-    if query.state == "open":
-        conditions.append("state = 'open'")  # as the indexes say it
-    elif query.state is not None:
-        conditions.append("state = :state")
-        values["state"] = query.state
-    for column, value in (("run", query.run_id), ("event", query.event), ("workflow", query.workflow)):
-        if value is not None:
-            conditions.append(f"{column} = :{column}")
-            values[column] = value
-    for column, value in (("labels", query.label), ("assigned", query.assignee)):
-        if value is not None:
-            conditions.append(f"instr({column}, :{column}) > 0")
-            values[column] = f"\n{value}\n"
-    if query.opened_to is not None:
-        conditions.append("opened_at <= :opened_to")
-        values["opened_to"] = micros(query.opened_to)
-    return conditions, values
 
 
 def names_column(names: Sequence[str]) -> str | None:

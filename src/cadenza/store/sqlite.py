@@ -41,11 +41,10 @@ from .base import (
     Wanted,
     Write,
 )
+from .conditions import SQLITE, on_runs, on_suspensions
 from .migrate import migrate
 from .packing import Codec, Packing
 from .rows import (
-    conditions_of,
-    conditions_on_suspensions,
     event_from_json,
     event_to_json,
     micros,
@@ -164,13 +163,12 @@ class SqliteStore(SqliteSchedules):
         return await asyncio.to_thread(self._find, query)
 
     def _find(self, query: RunQuery) -> Page:
-        conditions, values = conditions_of(query)
+        where, values = on_runs(query, SQLITE)
         # A connection of its own: a long list must not hold up the point reads.
         with closing(connect(self.path)) as db:
             db.execute("begin")
-            total = db.execute(sql.count(conditions), values).fetchone()[0]
-            limit = {"limit": -1 if query.limit is None else query.limit, "offset": query.offset}
-            rows = db.execute(sql.find(conditions, limited=True), {**values, **limit}).fetchall()
+            total = db.execute(sql.count(where), values).fetchone()[0]
+            rows = db.execute(sql.find(where), values).fetchall()
             db.execute("commit")
         return Page(runs=[run_of(row) for row in rows], total=total)
 
@@ -326,9 +324,9 @@ class SqliteStore(SqliteSchedules):
         return await asyncio.to_thread(self._suspensions, query)
 
     def _suspensions(self, query: SuspensionQuery) -> list[Suspension]:
-        conditions, values = conditions_on_suspensions(query)
+        where, values = on_suspensions(query, SQLITE)
         with closing(connect(self.path)) as db:
-            found = db.execute(sql.suspensions(conditions), values).fetchall()
+            found = db.execute(sql.suspensions(where), values).fetchall()
         return [suspension_of(row, self._packing) for row in found]
 
     async def count_suspensions(self, query: SuspensionQuery) -> int:
@@ -337,9 +335,9 @@ class SqliteStore(SqliteSchedules):
         return await asyncio.to_thread(self._count_suspensions, query)
 
     def _count_suspensions(self, query: SuspensionQuery) -> int:
-        conditions, values = conditions_on_suspensions(query)
+        where, values = on_suspensions(query, SQLITE)
         with closing(connect(self.path)) as db:
-            found: int = db.execute(sql.count_suspensions(conditions), values).fetchone()[0]
+            found: int = db.execute(sql.count_suspensions(where), values).fetchone()[0]
         return found
 
     async def keep_event(self, event: KeptEvent) -> None:

@@ -203,22 +203,18 @@ DELETE = (
 )
 
 
-def find(conditions: list[str], *, limited: bool) -> str:
-    """The runs that meet *conditions*, newest first."""
-    where = f" where {' and '.join(conditions)}" if conditions else ""
-    page = " limit :limit offset :offset" if limited else ""
-    return f"select {_RUN} from runs{where} order by created_at desc, id{page}"
+def find(where: str) -> str:
+    """The runs that meet *where*, newest first."""
+    return f"select {_RUN} from runs{where} order by created_at desc, id limit :limit offset :offset"
 
 
-def count(conditions: list[str]) -> str:
-    """How many runs meet *conditions*."""
-    where = f" where {' and '.join(conditions)}" if conditions else ""
+def count(where: str) -> str:
+    """How many runs meet *where*."""
     return f"select count(*) from runs{where}"
 
 
-def suspensions(conditions: list[str]) -> str:
-    """Suspension rows that meet *conditions*, oldest first."""
-    where = f" where {' and '.join(conditions)}" if conditions else ""
+def suspensions(where: str) -> str:
+    """Suspension rows that meet *where*, oldest first."""
     return f"select {_SUSPENSION} from suspensions{where} order by opened_at, id limit :limit offset :offset"
 
 
@@ -227,9 +223,8 @@ def signals(runs: int) -> str:
     return f"select id, signals from runs where id in ({', '.join('?' * runs)})"
 
 
-def count_suspensions(conditions: list[str]) -> str:
-    """How many suspension rows meet *conditions*."""
-    where = f" where {' and '.join(conditions)}" if conditions else ""
+def count_suspensions(where: str) -> str:
+    """How many suspension rows meet *where*."""
     return f"select count(*) from suspensions{where}"
 
 

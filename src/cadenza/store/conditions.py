@@ -1,0 +1,80 @@
+"""What the lists of the SQL stores are asked for, as a where clause and its values, in each database's dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .base import RunQuery, SuspensionQuery
+from .rows import micros, names_column
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a database says it: a named value, the place of a text in another, and a limit that is none."""
+
+    value: str
+    position: str
+    unlimited: int | None
+
+
+SQLITE = Dialect(value=":{}", position="instr", unlimited=-1)
+POSTGRES = Dialect(value="%({})s", position="strpos", unlimited=None)
+
+
+class _Conditions:
+    """Conditions that a row has to meet, all of them."""
+
+    def __init__(self, query: RunQuery | SuspensionQuery, dialect: Dialect) -> None:
+        self._value = dialect.value
+        self._all: list[str] = []
+        limit = dialect.unlimited if query.limit is None else query.limit
+        self.values: dict[str, Any] = {"limit": limit, "offset": query.offset}
+
+    def add(self, condition: str, **values: Any) -> None:
+        """*condition*, in which `{name}` stands for the value of that name."""
+        self._all.append(condition.format(**{name: self._value.format(name) for name in values}))
+        self.values |= values
+
+    @property
+    def where(self) -> str:
+        return f" where {' and '.join(self._all)}" if self._all else ""
+
+
+def on_runs(query: RunQuery, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+    """The where clause of a list of runs, and its values with those of the page."""
+    conditions = _Conditions(query, dialect)
+    for column in ("workflow", "resource"):
+        if (value := getattr(query, column)) is not None:
+            conditions.add(f"{column} = {{{column}}}", **{column: value})
+    if query.status is not None:
+        statuses = {f"status{i}": status for i, status in enumerate(query.status)}
+        among = ", ".join(f"{{{name}}}" for name in statuses)
+        conditions.add(f"status in ({among})" if among else "false", **statuses)
+    if query.id_prefix:
+        beyond = query.id_prefix + "\U0010ffff"
+        conditions.add("id >= {prefix} and id < {beyond}", prefix=query.id_prefix, beyond=beyond)
+    if query.created_from is not None:
+        conditions.add("created_at >= {since}", since=micros(query.created_from))
+    if query.created_to is not None:
+        conditions.add("created_at <= {before}", before=micros(query.created_to))
+    return conditions.where, conditions.values
+
+
+def on_suspensions(query: SuspensionQuery, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+    """The where clause of a list of suspension rows, and its values with those of the page."""
+    conditions = _Conditions(query, dialect)
+    if query.state == "open":
+        conditions.add("state = 'open'")  # as the indexes say it
+    elif query.state is not None:
+        conditions.add("state = {state}", state=query.state)
+    for column, value in (("run", query.run_id), ("event", query.event), ("workflow", query.workflow)):
+        if value is not None:
+            conditions.add(f"{column} = {{{column}}}", **{column: value})
+    for column, value in (("labels", query.label), ("assigned", query.assignee)):
+        if value is not None:
+            found = f"{dialect.position}({column}, {{{column}}}) > 0"
+            conditions.add(found, **{column: names_column([value])})
+    if query.opened_to is not None:
+        conditions.add("opened_at <= {opened_to}", opened_to=micros(query.opened_to))
+    return conditions.where, conditions.values
