@@ -12,10 +12,8 @@ from ..clock import Clock
 from ..errors import (
     AppClosed,
     CadenzaError,
-    OtherEngine,
     RunConflict,
     RunHeld,
-    RunNotFound,
 )
 from ..execution import logs
 from ..history import event as ev
@@ -25,7 +23,7 @@ from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
 from ..model.path import ROOT
 from ..model.workflow import Durability, Workflow
-from ..store.base import Lease, Receipt, RunRow, Store, Stored
+from ..store.base import Lease, Receipt, RunRow, Store
 from ..tracing.leg import Leg, Telemetry, kind_of
 from ..tracing.options import Asked, Tracing
 from . import owner
@@ -36,6 +34,7 @@ from .fit import why_held
 from .hooks import Hooks, end_of
 from .keeper import Keeper
 from .lease import UNASKED, Errand, new_claim
+from .reading import Reading
 
 _log = logging.getLogger("cadenza")
 
@@ -47,7 +46,7 @@ _PATIENCE = 1.0
 VALUE_LIMIT = 64 * 1024 * 1024
 
 
-class Driving:
+class Driving(Reading):
     """Holds the drives, timers and waiters of one owner of leases."""
 
     name = "local"
@@ -62,7 +61,7 @@ class Driving:
         value_limit: int = VALUE_LIMIT,
         tracing: Tracing | None = None,
     ) -> None:
-        self.store = store
+        self._store = store
         self.feed = Feed()
         self.hooks = Hooks()
         self._clock = clock
@@ -90,6 +89,11 @@ class Driving:
     def owner(self) -> str:
         """The name under which this engine takes leases."""
         return self._owner
+
+    @property
+    def store(self) -> Store:
+        """Where runs are kept."""
+        return self._store
 
     @property
     def clock(self) -> Clock:
@@ -366,34 +370,3 @@ class Driving:
         extended = await self.store.extend(row.id, deadline, due_at)
         self.nudge_worker()
         return extended
-
-    async def snapshot(self, run_id: str) -> Snapshot:
-        """The run as it is now."""
-        return fold((await self.load(run_id)).entries)
-
-    async def row(self, run_id: str) -> RunRow:
-        row = await self.store.row(run_id)
-        if row is None:
-            raise RunNotFound(run_id)
-        return row
-
-    def own(self, row: RunRow) -> RunRow:
-        """*row*; raises `OtherEngine` where it is not this engine's to drive."""
-        if row.engine != self.name:
-            raise OtherEngine(row.id, row.engine, self.name)
-        return row
-
-    async def load(self, run_id: str) -> Stored:
-        stored = await self.store.load(run_id)
-        if stored is None:
-            raise RunNotFound(run_id)
-        return stored
-
-    async def graph(self, workflow: Workflow[Any, Any], snapshot: Snapshot) -> Graph:
-        """The graph that the run is pinned to."""
-        if snapshot.fingerprint is None or snapshot.fingerprint == workflow.graph.fingerprint:
-            return workflow.graph
-        graph = await self.store.graph(snapshot.fingerprint)
-        if graph is None:
-            raise RunHeld("?", f"its graph {snapshot.fingerprint} is not in the store")
-        return graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,6 @@ from ..errors import (
     RunNotActive,
 )
 from ..history.closing import was_closed
-from ..history.explain import Explanation, explain
 from ..history.record import ENDED
 from ..history.rewind import TravelRequest, rewind
 from ..history.snapshot import Snapshot, fold
@@ -22,10 +21,8 @@ from ..model.values import limited
 from ..model.workflow import Workflow
 from ..store.base import RunRow
 from ..tracing.options import NOTHING_ASKED, Asked
-from .base import Chore, Registry, Starting, StreamEvent
+from .base import Chore, Registry, Starting
 from .checking import begin_of, check_travel, split_context
-from .feed import observe
-from .fit import why_held
 from .lease import Errand
 from .settling import Settling
 from .worker import Worker
@@ -43,17 +40,7 @@ class LocalEngine(Settling):
     async def create(self, workflow: Workflow[Any, Any], run_id: str, resource_id: str | None) -> bool:
         """Keep a pending run; False where there is one with that id."""
         self.check_open()
-        _ = workflow.graph  # an uncommitted workflow is told now, not when it runs
-        now = self._clock.now()
-        row = RunRow(
-            id=run_id,
-            workflow=workflow.id,
-            engine=self.name,
-            resource=resource_id,
-            created_at=now,
-            updated_at=now,
-        )
-        return await self.store.create(row) == "created"
+        return await super().create(workflow, run_id, resource_id)
 
     async def start(self, workflow: Workflow[Any, Any], run_id: str, starting: Starting) -> Snapshot:
         """Run it from its first step."""
@@ -151,27 +138,6 @@ class LocalEngine(Settling):
         while row.status not in ENDED and row.lease is not None and not self.is_over(row.lease):
             await self.store.wait(run_id, row, 1.0)
             row = await self.row(run_id)
-
-    async def explain(self, workflow: Workflow[Any, Any], run_id: str) -> Explanation:
-        """Why the run stands where it does."""
-        stored = await self.load(run_id)
-        snapshot = fold(stored.entries)
-        graph = await self.graph(workflow, snapshot)
-        held = why_held(workflow, graph, snapshot)
-        return explain(
-            run_id,
-            workflow.id,
-            snapshot,
-            stored.suspensions,
-            graph,
-            now=self._clock.now(),
-            driver=self.driver_of(stored.run),
-            obstacle=held.reason if held is not None else None,
-        )
-
-    def events(self, run_id: str, after: int) -> AsyncIterator[StreamEvent]:
-        """The stream events of a run after entry *after*, then those to come, until it has ended or rests."""
-        return observe(self.store, self.feed, run_id, after, self.rests)
 
     # ------------------------------------------------------------------ checking
 

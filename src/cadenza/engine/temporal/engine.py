@@ -151,7 +151,7 @@ class TemporalEngine(Waiting):
 
     async def start(self, workflow: Workflow[Any, Any], run_id: str, starting: Starting) -> Snapshot:
         """Run it from its first step."""
-        row = await self.own(run_id)
+        row = self.own(await self.row(run_id))
         if row.status != "pending":
             raise RunAlreadyStarted(run_id, row.status)
         event, secrets = begin_of(workflow, starting, self.attached.secret_keys)
@@ -191,7 +191,7 @@ class TemporalEngine(Waiting):
 
     async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
         """Answer suspensions and go on."""
-        await self.own(run_id)
+        self.own(await self.row(run_id))
         context, secrets = split_context(resuming.context, self.attached.secret_keys)
         if resuming.dry_run:
             return await self._rehearsed(workflow, run_id, resuming)
@@ -264,7 +264,7 @@ class TemporalEngine(Waiting):
         self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
     ) -> None:
         """Close an open suspension without an answer: its step fails."""
-        await self.own(row.run_id)
+        self.own(await self.row(row.run_id))
         closure = {
             "suspension_id": row.id,
             "state": "canceled",
@@ -292,7 +292,7 @@ class TemporalEngine(Waiting):
         return await self._changed(row, "extend", [row.id, deadline.isoformat(), due])
 
     async def _changed(self, row: Suspension, name: str, data: Json) -> bool:
-        await self.own(row.run_id)
+        self.own(await self.row(row.run_id))
         try:
             report = await self.calls.update(row.run_id, name, data)
         except Gone:
@@ -312,7 +312,7 @@ class TemporalEngine(Waiting):
         wait: bool = True,
     ) -> Snapshot:
         """Wait for a run that is under way: whichever worker lives goes on with it. A held one is tried again."""
-        row = await self.own(run_id)
+        row = self.own(await self.row(run_id))
         if row.status in ENDED or row.status in {"pending", "suspended"}:
             raise RunNotActive(run_id, row.status)
         _, secrets = split_context(context, self.attached.secret_keys)
@@ -348,7 +348,7 @@ class TemporalEngine(Waiting):
         wait: bool = True,
     ) -> Snapshot:
         """Go back to a place and on from there, in a new execution."""
-        await self.own(run_id)
+        self.own(await self.row(run_id))
         graph = workflow.graph
         while True:
             stored = await self.load(run_id)
@@ -374,7 +374,7 @@ class TemporalEngine(Waiting):
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
         """Ask a run to stop; False where it has ended."""
-        row = await self.own(run_id)
+        row = self.own(await self.row(run_id))
         if row.status in ENDED:
             return False
         if row.status == "pending":

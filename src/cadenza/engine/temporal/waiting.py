@@ -13,14 +13,14 @@ from ...model.values import Json
 from ...model.workflow import Workflow
 from .calls import Calls, Gone
 from .mirror import Mirror
-from .reading import Reading
+from .reading import MirrorReading
 
 # How long, in seconds, a waiter waits for news of a run before it looks again, and for the mirror to have it.
 _LOOK = 1.0
 _PATIENCE = 30.0
 
 
-class Waiting(Reading):
+class Waiting(MirrorReading):
     """Waits for runs."""
 
     client: Client | None
