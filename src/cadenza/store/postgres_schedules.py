@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from . import postgres_sql as sql
-from .packing import Packing
 from .postgres_waits import PostgresWaits
-from .rows import micros, optional_micros, optional_moment
+from .rows import fires_asked, micros, optional_moment, schedule_values
 from .schedule_rows import (
     DueSchedules,
     Fire,
@@ -18,10 +17,7 @@ from .schedule_rows import (
     fire_from_json,
     fire_to_json,
     schedule_from_json,
-    schedule_to_json,
 )
-
-_BEGINNING, _END = -(2**63), 2**63 - 1
 
 
 class PostgresSchedules(PostgresWaits):
@@ -29,7 +25,7 @@ class PostgresSchedules(PostgresWaits):
 
     async def add_schedule(self, schedule: Schedule) -> bool:
         """Keep a new schedule."""
-        return await self._set_schedule(sql.ADD_SCHEDULE, _values(schedule, self._packing))
+        return await self._set_schedule(sql.ADD_SCHEDULE, schedule_values(schedule, self._packing))
 
     async def schedule(self, schedule_id: str) -> Schedule | None:
         """One schedule."""
@@ -44,7 +40,7 @@ class PostgresSchedules(PostgresWaits):
 
     async def change_schedule(self, schedule: Schedule, fire: Fire | None = None) -> bool:
         """Compare its version, and set it."""
-        values = _values(schedule, self._packing)
+        values = schedule_values(schedule, self._packing)
         if fire is None:
             return await self._set_schedule(sql.CHANGE_SCHEDULE, values)
         fired = {
@@ -86,27 +82,9 @@ class PostgresSchedules(PostgresWaits):
         limit: int = 100,
     ) -> Sequence[Fire]:
         """The history of a schedule, the latest first."""
-        found = await self._read(
-            sql.FIRES,
-            schedule=schedule_id,
-            since=_BEGINNING if since is None else micros(since),
-            until=_END if until is None else micros(until),
-            limit=limit,
-        )
+        found = await self._read(sql.FIRES, **fires_asked(schedule_id, since, until, limit))
         return [fire_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
 
 def _asked(due: DueSchedules) -> dict[str, Any]:
     return {"now": micros(due.now), "workflows": list(due.workflows), "declared": list(due.declared)}
-
-
-def _values(schedule: Schedule, packing: Packing) -> dict[str, Any]:
-    return {
-        "id": schedule.id,
-        "workflow": schedule.workflow,
-        "declared": schedule.declared,
-        "due_at": optional_micros(schedule.due_at),
-        "created_at": micros(schedule.created_at),
-        "version": schedule.version,
-        "payload": packing.pack(schedule_to_json(schedule)),
-    }

@@ -11,6 +11,7 @@ from ..history.event import Suspension
 from ..model.values import Json
 from .base import KeptEvent, Lease, RunRow
 from .packing import Packing
+from .schedule_rows import Schedule, schedule_to_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -112,3 +113,28 @@ def event_to_json(event: KeptEvent) -> Json:
 def event_from_json(data: Json) -> KeptEvent:
     at, until = datetime.fromisoformat(data["at"]), datetime.fromisoformat(data["until"])
     return KeptEvent(**{**data, "at": at, "until": until})
+
+
+def schedule_values(schedule: Schedule, packing: Packing) -> dict[str, Any]:
+    """The columns of a schedule. Those beside the payload are what is asked by."""
+    return {
+        "id": schedule.id,
+        "workflow": schedule.workflow,
+        "declared": schedule.declared,
+        "due_at": optional_micros(schedule.due_at),
+        "created_at": micros(schedule.created_at),
+        "version": schedule.version,
+        "payload": packing.pack(schedule_to_json(schedule)),
+    }
+
+
+def fires_asked(
+    schedule_id: str, since: datetime | None, until: datetime | None, limit: int
+) -> dict[str, Any]:
+    """The values that a list of a schedule's fires is asked by."""
+    return {
+        "schedule": schedule_id,
+        "since": -(2**63) if since is None else micros(since),
+        "until": 2**63 - 1 if until is None else micros(until),
+        "limit": limit,
+    }

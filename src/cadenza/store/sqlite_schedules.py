@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from .packing import Packing
-from .rows import micros, optional_micros, optional_moment
+from .rows import fires_asked, micros, optional_moment, schedule_values
 from .schedule_rows import (
     DueSchedules,
     Fire,
@@ -16,7 +16,6 @@ from .schedule_rows import (
     fire_from_json,
     fire_to_json,
     schedule_from_json,
-    schedule_to_json,
 )
 from .sqlite_writer import Writer
 
@@ -41,7 +40,6 @@ _FIRES = (
     "select payload from fires where schedule = :schedule and at >= :since and at <= :until "
     "order by at desc, run desc limit :limit"
 )
-_BEGINNING, _END = -(2**63), 2**63 - 1
 
 
 class _Connected(Protocol):
@@ -56,7 +54,7 @@ class SqliteSchedules:
 
     async def add_schedule(self: _Connected, schedule: Schedule) -> bool:
         """Keep a new schedule."""
-        values = _values(schedule, self._packing)
+        values = schedule_values(schedule, self._packing)
         return await self._open().run(lambda db: db.execute(_ADD, values).rowcount > 0)
 
     async def schedule(self: _Connected, schedule_id: str) -> Schedule | None:
@@ -72,7 +70,7 @@ class SqliteSchedules:
 
     async def change_schedule(self: _Connected, schedule: Schedule, fire: Fire | None = None) -> bool:
         """Compare its version, and set it."""
-        values = _values(schedule, self._packing)
+        values = schedule_values(schedule, self._packing)
         fired = None if fire is None else _fire_values(fire, self._packing)
 
         def work(db: sqlite3.Connection) -> bool:
@@ -112,12 +110,7 @@ class SqliteSchedules:
         limit: int = 100,
     ) -> Sequence[Fire]:
         """The history of a schedule, the latest first."""
-        values = {
-            "schedule": schedule_id,
-            "since": _BEGINNING if since is None else micros(since),
-            "until": _END if until is None else micros(until),
-            "limit": limit,
-        }
+        values = fires_asked(schedule_id, since, until, limit)
         found = self._read(lambda db: db.execute(_FIRES, values).fetchall())
         return [fire_from_json(self._packing.unpack(payload)) for (payload,) in found]
 
@@ -133,15 +126,3 @@ def _waiting(what: str, sign: str, due: DueSchedules) -> str:
 
 def _fire_values(fire: Fire, packing: Packing) -> tuple[str, str, int, bytes]:
     return fire.schedule_id, fire.run_id, micros(fire.at), packing.pack(fire_to_json(fire))
-
-
-def _values(schedule: Schedule, packing: Packing) -> dict[str, Any]:
-    return {
-        "id": schedule.id,
-        "workflow": schedule.workflow,
-        "declared": schedule.declared,
-        "due_at": optional_micros(schedule.due_at),
-        "created_at": micros(schedule.created_at),
-        "version": schedule.version,
-        "payload": packing.pack(schedule_to_json(schedule)),
-    }
