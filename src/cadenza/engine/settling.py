@@ -169,17 +169,7 @@ class Settling(Driving):
             leg = drive.leg.begin("timer" if answering.state == "expired" else "resume")
             drive.journal.note(ev.RunResumed(span=leg))
             for target, reply in zip(targets, answering.replies, strict=True):
-                closed = replace(
-                    target,
-                    state=answering.state,
-                    answer=reply.data,
-                    actor=answering.actor,
-                    via=answering.via,
-                    reason=answering.reason,
-                    run_count=answering.run_count,
-                    context=answering.context,
-                )
-                drive.journal.note(closing(closed))
+                drive.journal.note(closing(answering.closed(target, reply.data)))
             claim = new_claim(self._owner, self._clock, run.lease.epoch if run.lease else None)
             answering = replace(answering, write=drive.first_write(claim))
         outcome = await self.store.answer(answering)

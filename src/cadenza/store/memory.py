@@ -190,25 +190,9 @@ class MemoryStore(MemorySchedules):
         if run.has_moved(answering, rows, self._events):
             return Missed()
         for row, reply in zip(rows, answering.replies, strict=False):
-            run.suspensions[row.id] = replace(
-                row,
-                state=answering.state,
-                answer=reply.data,
-                actor=answering.actor,
-                via=answering.via,
-                idempotency_key=answering.idempotency_key,
-                reason=answering.reason,
-                run_count=answering.run_count,
-                context=dict(answering.context),
-                closed_at=answering.at,
-            )
+            run.suspensions[row.id] = answering.closed(row, reply.data)
         for id_ in answering.closes:
-            run.suspensions[id_] = replace(
-                run.suspensions[id_],
-                state="canceled",
-                reason=answering.closes_reason,
-                closed_at=answering.at,
-            )
+            run.suspensions[id_] = answering.outdone(run.suspensions[id_])
         if answering.consumes is not None:
             del self._events[answering.consumes]
         write = answering.write

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
@@ -196,6 +196,25 @@ class Answering:
     expect: tuple[int, int] | None = None
     consumes: str | None = None
     write: Write | None = None
+
+    def closed(self, row: Suspension, data: Json) -> Suspension:
+        """*row*, whose reply is *data*, as it is left."""
+        return replace(
+            row,
+            state=self.state,
+            answer=data,
+            actor=self.actor,
+            via=self.via,
+            idempotency_key=self.idempotency_key,
+            reason=self.reason,
+            run_count=self.run_count,
+            context=dict(self.context),
+            closed_at=self.at,
+        )
+
+    def outdone(self, row: Suspension) -> Suspension:
+        """*row*, which is one of `closes`, as it is left."""
+        return replace(row, state="canceled", reason=self.closes_reason, closed_at=self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,18 +114,7 @@ class Rows:
             reason = f"{show(targets[0].path)} was answered first"
             answering = replace(answering, closes=list(losing), closes_reason=reason)
             for id_, row in losing.items():
-                self.all[id_] = replace(row, state="canceled", reason=reason, closed_at=answering.at)
+                self.all[id_] = answering.outdone(row)
         for target, reply in zip(targets, answering.replies, strict=True):
-            self.all[target.id] = replace(
-                target,
-                state=answering.state,
-                answer=reply.data,
-                actor=answering.actor,
-                via=answering.via,
-                idempotency_key=answering.idempotency_key,
-                reason=answering.reason,
-                run_count=answering.run_count,
-                context=answering.context,
-                closed_at=answering.at,
-            )
+            self.all[target.id] = answering.closed(target, reply.data)
         return answering
