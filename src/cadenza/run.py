@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4  # noqa: TID251  the place that the rule names
 
 from .engine.base import Engine, Resuming, Starting, StreamEvent
-from .engine.feed import Chunk, narrator_of, tell_all
+from .engine.feed import narrator_of, tell_item
 from .errors import ConflictingTarget
 from .history.explain import Explanation
 from .history.result import OutputOptions, WorkflowResult, options_of, result_of
@@ -225,13 +225,7 @@ class Run(Generic[Out]):
         async def listen() -> None:
             narrator = narrator_of(self.id, list(await self._engine.store.entries(self.id)))
             while True:
-                item = await queue.get()
-                events = (
-                    [narrator.chunk(item.path, item.chunk)]
-                    if isinstance(item, Chunk)
-                    else tell_all(narrator, item or [])
-                )
-                for event in events:
+                for event in tell_item(narrator, await queue.get()):
                     _tell(callback, event)
 
         task = asyncio.get_running_loop().create_task(listen())
@@ -295,10 +289,7 @@ class RunStream(Generic[Out]):
             narrator.leg()
             yield narrator.begin(self._run.workflow_id)
             while (item := await self._queue.get()) is not None:
-                if isinstance(item, Chunk):
-                    yield narrator.chunk(item.path, item.chunk)
-                    continue
-                for event in tell_all(narrator, item):
+                for event in tell_item(narrator, item):
                     yield event
             for entry in await engine.store.entries(self._run.id, after=narrator.seq):
                 for event in narrator.tell(entry):

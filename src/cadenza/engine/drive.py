@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ..clock import Clock
 from ..errors import CadenzaError, RunHeld
 from ..execution.effects import Again, Call, Done, Failed, First, Outcome, Question
+from ..execution.failure import pause_after
 from ..execution.fan import Dropped
 from ..execution.interpreter import Interpreter
 from ..execution.run_once import new_id
+from ..execution.terms import fields_of_event
 from ..execution.world import AbortSignal
 from ..history import event as ev
 from ..history.journal import Batch, Journal
@@ -323,13 +325,13 @@ class Drive:
         """One attempt of a step."""
         code = self._code.find(call.path)
         outcome = await self._code.attempt(call, code)
+        if not isinstance(outcome, Failed) or self.canceled:
+            return outcome
         attempt = call.record.attempt + 1
-        if not isinstance(outcome, Failed) or attempt > code.retry.attempts or self.canceled:
+        pause = pause_after(outcome.error, code.retry, attempt)
+        if pause is None:
             return outcome
-        if outcome.error.code is not None or outcome.error.final:
-            return outcome
-        until = self.now() + code.retry.pause(attempt)
-        return Again(error=outcome.error, attempt=attempt, until=until)
+        return Again(error=outcome.error, attempt=attempt, until=self.now() + pause)
 
     async def enter(self, path: Path, value: Json, run: Snapshot) -> Done | Failed:
         """*value* as the input type of the nested workflow at *path* reads it."""
@@ -343,7 +345,6 @@ class Drive:
         """A new suspension that waits for the event of *node*."""
         schema, type_name = self._code.event_schema(path, node.event)
         now = self.now()
-        deadline = None if node.timeout is None else now + timedelta(seconds=node.timeout)
         return ev.Suspension(
             id=new_id(),
             run_id=self.run_id,
@@ -354,9 +355,7 @@ class Drive:
             match=match,
             resume_schema=schema,
             answer_type=type_name,
-            deadline=deadline,
-            due_at=now if self.tells_of_questions else deadline,
-            on_timeout=None if deadline is None else ev.OnTimeout(do="fail"),
+            **fields_of_event(node, now, tell=self.tells_of_questions),
         )
 
     async def offer(self, suspension: ev.Suspension) -> None:

@@ -116,7 +116,7 @@ async def _news(store: Store, queue: asyncio.Queue[Item], narrator: Teller, run_
     events: list[Json] = []
     # While that was read, steps here may have written chunks, and then ended: their chunks come first.
     while not queue.empty():
-        events += _tell_item(narrator, queue.get_nowait())
+        events += tell_item(narrator, queue.get_nowait())
     for entry in entries:
         events += narrator.tell(entry)
     return events
@@ -130,22 +130,19 @@ async def _live(
     # Not where it is given up: that would wake the next wait at once, which gives up its own, and so on without end.
     changed.add_done_callback(lambda done: None if done.cancelled() else queue.put_nowait(None))
     try:
-        for event in _tell_item(narrator, await queue.get()):
+        for event in tell_item(narrator, await queue.get()):
             yield event
     finally:
         changed.cancel()
 
 
-def _tell_item(narrator: Teller, item: Item) -> list[Json]:
+def tell_item(narrator: Teller, item: Item) -> list[Json]:
+    """The events of *item*."""
     if isinstance(item, Chunk):
         return [narrator.chunk(item.path, item.chunk)]
-    return tell_all(narrator, item) if item is not None else []
-
-
-def tell_all(narrator: Teller, entries: list[Entry]) -> list[Json]:
-    """The events of *entries*, as far as they follow what was told; where some are missing the store has them."""
     events: list[Json] = []
-    for entry in entries:
+    # As far as they follow what was told: where some are missing the store has them.
+    for entry in item or ():
         if entry.seq > narrator.seq + 1:
             break
         events += narrator.tell(entry)
@@ -154,4 +151,4 @@ def tell_all(narrator: Teller, entries: list[Entry]) -> list[Json]:
 
 def narrator_of(run_id: str, entries: list[Entry]) -> Narrator:
     """A narrator who has heard *entries*."""
-    return Narrator(run_id, fold(entries) if entries else Snapshot())
+    return Narrator(run_id, fold(entries))

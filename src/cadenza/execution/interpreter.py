@@ -37,7 +37,7 @@ from ..model.values import Json
 from .block import Race, branch, parallel
 from .effects import Again, Bailed, Call, Done, Effects, Failed, Question, Suspended
 from .end import STOP, Bail, End, Fail, Flow, Stop, worst
-from .failure import failure_of
+from .failure import failure_of, pause_after
 from .fan import Root, Token
 from .foreach import Items
 from .mapping import map_values
@@ -232,11 +232,11 @@ class Interpreter:
                 return STOP
             if not isinstance(end, Fail):
                 return self.end(ev.StepSucceeded(path=path, output=end.given))
-            # As with steps, what Cadenza itself refused would be refused again.
-            if end.error.code is not None or end.error.final or record.attempt >= node.retry.attempts:
-                return self.end(ev.StepFailed(path=path, error=end.error))
             attempt = record.attempt + 1
-            until = self.effects.now() + node.retry.pause(attempt)
+            pause = pause_after(end.error, node.retry, attempt)
+            if pause is None:
+                return self.end(ev.StepFailed(path=path, error=end.error))
+            until = self.effects.now() + pause
             self.journal.note(ev.StepRetried(path=path, attempt=attempt, error=end.error, until=until))
         return self.ended(record)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from ..errors import InvalidDeadline, InvalidOnTimeout
 from ..history.event import OnTimeout
 from ..model.duration import Duration, duration_of
+from ..model.graph import WaitForEvent
 from ..model.schema import Schema
 
 
@@ -61,6 +62,16 @@ def fields_of(terms: Terms, schema: Schema, now: datetime, where: str, *, tell: 
         "on_timeout": _on_timeout(terms, schema, where),
         "remind_at": tuple(remind_at),
         "due_at": now if tell else min([*remind_at, *([deadline] if deadline else [])], default=None),
+    }
+
+
+def fields_of_event(node: WaitForEvent, now: datetime, *, tell: bool) -> dict[str, Any]:
+    """The same fields of a suspension that waits for the event of *node*."""
+    deadline = None if node.timeout is None else now + timedelta(seconds=node.timeout)
+    return {
+        "deadline": deadline,
+        "on_timeout": None if deadline is None else OnTimeout(do="fail"),
+        "due_at": now if tell else deadline,
     }
 
 

@@ -17,6 +17,7 @@ from ...execution.end import End
 from ...execution.failure import failure_of
 from ...execution.fan import Dropped
 from ...execution.interpreter import Interpreter
+from ...execution.terms import fields_of_event
 from ...history import event as ev
 from ...history.closing import was_closed
 from ...history.codec import failure_from_json, suspension_to_json
@@ -260,7 +261,6 @@ class Acting(Sending):
         """A new suspension that waits for the event of *node*."""
         schema, type_name, tells, id_ = await self._ask("event", (path, node.event))
         now = workflow.now()
-        deadline = None if node.timeout is None else now + timedelta(seconds=node.timeout)
         return ev.Suspension(
             id=id_,
             run_id=self.run_id,
@@ -271,9 +271,7 @@ class Acting(Sending):
             match=match,
             resume_schema=schema,
             answer_type=type_name,
-            deadline=deadline,
-            due_at=now if tells else deadline,
-            on_timeout=None if deadline is None else ev.OnTimeout(do="fail"),
+            **fields_of_event(node, now, tell=tells),
         )
 
     async def offer(self, suspension: ev.Suspension) -> None:

@@ -15,8 +15,8 @@ from temporalio.exceptions import ApplicationError
 
 from ...clock import Clock
 from ...errors import RunHeld, ValueTooLarge
-from ...execution.effects import Again, Call, Failed, Outcome, Question
-from ...execution.failure import failure_of
+from ...execution.effects import Again, Call, Failed, Question
+from ...execution.failure import failure_of, pause_after
 from ...execution.run_once import new_id
 from ...execution.tracing_context import TracingContext
 from ...execution.world import AbortSignal
@@ -239,16 +239,13 @@ class Activities:
 
 async def _attempt(code: UserCode, call: Call) -> Json:
     found = code.find(call.path)
-    outcome: Outcome | Again = await code.attempt(call, found)
+    outcome = await code.attempt(call, found)
     attempt = call.record.attempt + 1
-    if not isinstance(outcome, Failed) or attempt > found.retry.attempts:
-        return outcome_to_json(outcome)
-    error = outcome.error
-    if error.code is not None or error.final:
+    pause = pause_after(outcome.error, found.retry, attempt) if isinstance(outcome, Failed) else None
+    if not isinstance(outcome, Failed) or pause is None:
         return outcome_to_json(outcome)
     # The pause begins when the run hears of it.
-    pause = found.retry.pause(attempt)
-    return outcome_to_json(Again(error=error, attempt=attempt, until=datetime.now(UTC)), pause)
+    return outcome_to_json(Again(error=outcome.error, attempt=attempt, until=datetime.now(UTC)), pause)
 
 
 async def _evaluate(code: UserCode, question: Question) -> Json:
