@@ -26,7 +26,7 @@ from cadenza.store.base import (
 )
 from cadenza.store.postgres import PostgresStore
 from cadenza.store.postgres_connections import Connections, Values
-from cadenza.store.postgres_find import find, suspensions
+from cadenza.store.postgres_find import counts, find, suspensions
 from cadenza.testing.store_suite.given import (
     AT,
     GRAPH,
@@ -205,9 +205,24 @@ async def test_a_list_of_runs_walks_its_index(index: str, filled: psycopg.Connec
     assert "Seq Scan" not in found.split("->  Limit")[-1], found
 
 
+@pytest.mark.parametrize("index", [index for index, query in LISTS.items() if query != RunQuery(limit=10)])
+async def test_counting_some_runs_reads_those_alone(index: str, filled: psycopg.Connection[Any]) -> None:
+    statement, values = counts(LISTS[index])
+    found = plan(filled, statement, values)
+    assert f"using {index}" in found or f"on {index}" in found, found
+    assert "Seq Scan" not in found, found
+
+
 @pytest.mark.parametrize("index", SUSPENSION_LISTS)
 async def test_a_list_of_suspensions_walks_its_index(index: str, filled: psycopg.Connection[Any]) -> None:
     statement, values = suspensions(SUSPENSION_LISTS[index])
     found = plan(filled, statement, values)
     assert f"using {index}" in found or f"on {index}" in found, found
+    assert "Seq Scan" not in found, found
+
+
+async def test_the_questions_of_some_runs_are_found_by_their_runs(filled: psycopg.Connection[Any]) -> None:
+    statement, values = suspensions(SuspensionQuery(run_ids=["run-7", "run-8"], limit=None))
+    found = plan(filled, statement, values)
+    assert "cadenza_suspensions_by_run" in found, found
     assert "Seq Scan" not in found, found

@@ -18,7 +18,7 @@ from cadenza.errors import RunConflict, StoreTooNew
 from cadenza.store import migrate as migrating
 from cadenza.store import sqlite_sql as sql
 from cadenza.store.base import RunQuery, SuspensionQuery
-from cadenza.store.conditions import SQLITE, on_runs, on_suspensions
+from cadenza.store.conditions import SQLITE, counting, on_runs, on_suspensions
 from cadenza.store.migrate import migrate
 from cadenza.store.sqlite import SqliteStore
 from cadenza.testing.store_suite.given import (
@@ -354,6 +354,21 @@ async def test_a_list_by_several_statuses_or_a_prefix_reads_no_whole_table(
             assert "INDEX" in step or "PRIMARY KEY" in step or step == "USE TEMP B-TREE FOR ORDER BY"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [RunQuery(workflow="w"), RunQuery(resource="x"), RunQuery(status=["failed"]), RunQuery(id_prefix="a")],
+)
+def test_counting_some_runs_reads_those_alone(query: RunQuery, path: Path) -> None:
+    migrate(path)
+    where, values = on_runs(query, SQLITE)
+    with raw(path) as db:
+        steps = plan(db, counting(where), values)
+    # Questions by the index of those that are open; only who counts all runs there are reads them all.
+    scanned = [step for step in steps if step.startswith("SCAN")]
+    assert all("suspensions USING INDEX suspensions_open" in step for step in scanned), steps
+    assert any(step.startswith("SEARCH runs USING") for step in steps), steps
+
+
 def test_every_other_statement_finds_its_rows_by_an_index(path: Path) -> None:
     migrate(path)
     statements = [
@@ -391,10 +406,11 @@ def test_looking_for_runs_that_need_a_driver_reads_none_that_do_not(path: Path) 
         SuspensionQuery(state="answered"),
         SuspensionQuery(run_id="r"),
         SuspensionQuery(run_id="r", state=None),
+        SuspensionQuery(run_ids=["r", "q"]),
         SuspensionQuery(event="paid"),
         SuspensionQuery(event="paid", state=None),
     ],
-    ids=lambda query: f"{query.state} {query.run_id} {query.event}",
+    ids=lambda query: f"{query.state} {query.run_id or query.run_ids} {query.event}",
 )
 def test_a_list_of_suspensions_walks_an_index(query: SuspensionQuery, path: Path) -> None:
     migrate(path)
@@ -402,7 +418,9 @@ def test_a_list_of_suspensions_walks_an_index(query: SuspensionQuery, path: Path
     with raw(path) as db:
         steps = plan(db, sql.suspensions(where), values)
     assert "INDEX" in steps[0], steps
-    if query.run_id is None:
+    if query.run_ids is not None:
+        assert "suspensions_by_run" in steps[0], steps
+    elif query.run_id is None:
         assert "USE TEMP B-TREE FOR ORDER BY" not in steps, steps
 
 

@@ -20,6 +20,7 @@ from .messages import (
     Claim,
     Claimed,
     Closed,
+    Counted,
     Head,
     KeptEvent,
     Lease,
@@ -45,6 +46,7 @@ __all__ = [
     "Claim",
     "Claimed",
     "Closed",
+    "Counted",
     "DueSchedules",
     "Fire",
     "Head",
@@ -231,6 +233,10 @@ class Store(Protocol):
 
     async def find(self, query: RunQuery) -> Page:
         """The runs that match."""
+        ...
+
+    async def counts(self, query: RunQuery) -> Mapping[str, Counted]:
+        """How the runs that match stand, by workflow, whatever the page; workflows without one are left out."""
         ...
 
     async def prune(self, before: datetime, statuses: Sequence[RunStatus], limit: int) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .base import RunQuery, SuspensionQuery
+from .base import Counted, RunQuery, SuspensionQuery
 from .rows import micros, names_column
 
 
@@ -75,6 +76,33 @@ def on_suspensions(query: SuspensionQuery, dialect: Dialect) -> tuple[str, dict[
         if value is not None:
             found = f"{dialect.position}({column}, {{{column}}}) > 0"
             conditions.add(found, **{column: names_column([value])})
+    if query.run_ids is not None:
+        runs = {f"run{i}": run_id for i, run_id in enumerate(query.run_ids)}
+        among = ", ".join(f"{{{name}}}" for name in runs)
+        conditions.add(f"run in ({among})" if among else "false", **runs)
     if query.opened_to is not None:
         conditions.add("opened_at <= {opened_to}", opened_to=micros(query.opened_to))
     return conditions.where, conditions.values
+
+
+def counting(where: str, prefix: str = "") -> str:
+    """The statement that counts the runs which meet *where* by workflow and status, and their open suspensions (status null)."""
+    runs, suspensions = f"{prefix}runs", f"{prefix}suspensions"
+    # Without a condition every run is looked at once, and no suspension need know its run.
+    theirs = f" and run in (select id from {runs}{where})" if where else ""
+    return (
+        f"select workflow, status, count(*) from {runs}{where} group by workflow, status "
+        f"union all select workflow, null, count(*) from {suspensions} where state = 'open'{theirs} group by workflow"
+    )
+
+
+def counted(rows: Iterable[tuple[Any, ...]]) -> dict[str, Counted]:
+    """What `counting` found, by workflow."""
+    runs: dict[str, dict[Any, int]] = {}
+    waiting: dict[str, int] = {}
+    for workflow, status, number in rows:
+        if status is None:
+            waiting[workflow] = number
+        else:
+            runs.setdefault(workflow, {})[status] = number
+    return {workflow: Counted(runs=found, open=waiting.get(workflow, 0)) for workflow, found in runs.items()}

@@ -23,6 +23,7 @@ from .base import (
     AnswerOutcome,
     Claim,
     Claimed,
+    Counted,
     Lease,
     Missed,
     Page,
@@ -36,7 +37,7 @@ from .base import (
     Wanted,
     Write,
 )
-from .memory_run import Run, matches, means
+from .memory_run import Run, counted, matches, means
 from .memory_schedules import MemorySchedules
 
 
@@ -110,6 +111,11 @@ class MemoryStore(MemorySchedules):
         found.sort(key=lambda run: run.row.created_at, reverse=True)
         page = found[query.offset :][: query.limit]
         return Page(runs=[run.as_row() for run in page], total=len(found))
+
+    async def counts(self, query: RunQuery) -> Mapping[str, Counted]:
+        """How the runs that match stand, by workflow."""
+        self._check_open()
+        return counted(run for run in self._runs.values() if matches(run, query))
 
     # ------------------------------------------------------------------ writing
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..history.event import Entry, Suspension
 from ..history.record import RESTING, RunStatus
-from .base import Answering, Claim, Lease, Receipt, RunQuery, RunRow, SuspensionQuery, Wanted, Write
+from .base import Answering, Claim, Counted, Lease, Receipt, RunQuery, RunRow, SuspensionQuery, Wanted, Write
 
 
 @dataclass(slots=True)
@@ -128,10 +129,25 @@ def matches(run: Run, query: RunQuery) -> bool:
     )
 
 
+def counted(runs: Iterable[Run]) -> Mapping[str, Counted]:
+    """How *runs* stand, by workflow."""
+    by_workflow: dict[str, list[Run]] = {}
+    for run in runs:
+        by_workflow.setdefault(run.row.workflow, []).append(run)
+    return {
+        workflow: Counted(
+            runs=Counter(run.status for run in found),
+            open=sum(row.state == "open" for run in found for row in run.suspensions.values()),
+        )
+        for workflow, found in by_workflow.items()
+    }
+
+
 def means(query: SuspensionQuery, row: Suspension) -> bool:
     """Whether *query* means *row*."""
     return (
         (query.run_id is None or row.run_id == query.run_id)
+        and (query.run_ids is None or row.run_id in query.run_ids)
         and (query.event is None or row.event == query.event)
         and (query.state is None or row.state == query.state)
         and (query.workflow is None or row.workflow == query.workflow)

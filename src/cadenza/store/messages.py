@@ -258,13 +258,14 @@ class KeptEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspensionQuery:
-    """Which suspension rows, oldest first.
+    """Which suspension rows, oldest first. `run_ids` are some runs at once.
 
     `event` is the name of the event that they wait for, `label` one of their labels, `assignee` one of those that they are
     assigned to, `opened_to` an inclusive bound.
     """
 
     run_id: str | None = None
+    run_ids: Sequence[str] | None = None
     event: str | None = None
     state: SuspensionState | None = "open"
     workflow: str | None = None
@@ -295,6 +296,14 @@ class Page:
 
     runs: Sequence[RunRow]
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How many runs of one workflow stand in each status (those that none has are left out), and their open suspensions."""
+
+    runs: Mapping[RunStatus, int]
+    open: int = 0
 
 
 Presence: TypeAlias = Literal["created", "there"]

@@ -27,6 +27,7 @@ from .base import (
     AnswerOutcome,
     Claim,
     Claimed,
+    Counted,
     Missed,
     Page,
     Presence,
@@ -38,6 +39,7 @@ from .base import (
     Wanted,
     Write,
 )
+from .conditions import counted
 from .packing import Codec, Packing
 from .postgres_home import Homes
 from .postgres_schedules import PostgresSchedules
@@ -126,6 +128,11 @@ class PostgresStore(PostgresSchedules):
         found = await self._read(statement, **values)
         rows = [run_of(row[1:]) for row in found if row[1] is not None]
         return Page(runs=rows, total=found[0][0] if found else 0)
+
+    async def counts(self, query: RunQuery) -> Mapping[str, Counted]:
+        """How the runs that match stand, by workflow."""
+        statement, values = finding.counts(query)
+        return counted(await self._read(statement, **values))
 
     # ------------------------------------------------------------------ writing
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import postgres_sql as sql
 from .base import RunQuery, SuspensionQuery
-from .conditions import POSTGRES, on_runs, on_suspensions
+from .conditions import POSTGRES, counting, on_runs, on_suspensions
 
 
 def find(query: RunQuery) -> tuple[str, dict[str, Any]]:
@@ -18,6 +18,12 @@ def find(query: RunQuery) -> tuple[str, dict[str, Any]]:
         f"left join ({page}) as page on true order by page.created_at desc, page.id"
     )
     return statement, values
+
+
+def counts(query: RunQuery) -> tuple[str, dict[str, Any]]:
+    """How many of the runs that match stand how, by workflow, and their open suspensions."""
+    where, values = on_runs(query, POSTGRES)
+    return counting(where, "cadenza_"), values
 
 
 def suspensions(query: SuspensionQuery) -> tuple[str, dict[str, Any]]:

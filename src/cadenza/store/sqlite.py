@@ -28,6 +28,7 @@ from .base import (
     AnswerOutcome,
     Claim,
     Claimed,
+    Counted,
     KeptEvent,
     Missed,
     Page,
@@ -41,7 +42,7 @@ from .base import (
     Wanted,
     Write,
 )
-from .conditions import SQLITE, on_runs, on_suspensions
+from .conditions import SQLITE, counted, counting, on_runs, on_suspensions
 from .migrate import migrate
 from .packing import Codec, Packing
 from .rows import (
@@ -171,6 +172,16 @@ class SqliteStore(SqliteSchedules):
             rows = db.execute(sql.find(where), values).fetchall()
             db.execute("commit")
         return Page(runs=[run_of(row) for row in rows], total=total)
+
+    async def counts(self, query: RunQuery) -> Mapping[str, Counted]:
+        """How the runs that match stand, by workflow."""
+        self._open()
+        return await asyncio.to_thread(self._counts, query)
+
+    def _counts(self, query: RunQuery) -> Mapping[str, Counted]:
+        where, values = on_runs(query, SQLITE)
+        with closing(connect(self.path)) as db:
+            return counted(db.execute(counting(where), values))
 
     # ------------------------------------------------------------------ writing
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import answers, conditions, due, journal, lease, others, runs, schedules, time
+from . import answers, conditions, counts, due, journal, lease, others, runs, schedules, time
 from .given import Exercise, MakeStore
 
 __all__ = ["EXERCISES", "Exercise", "MakeStore"]
 
 EXERCISES: Sequence[Exercise] = tuple(
     found
-    for module in (runs, journal, lease, due, answers, conditions, time, others, schedules)
+    for module in (runs, journal, lease, due, answers, conditions, time, others, counts, schedules)
     for name, found in vars(module).items()
     if name.startswith("exercise_")
 )
