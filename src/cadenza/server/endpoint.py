@@ -49,7 +49,7 @@ def endpoint(host: Host, face: Face, route: Route[Any, Any]) -> Callable[[Reques
 
 async def _answer(host: Host, route: Route[Any, Any], request: Request) -> Response:
     principal = NOBODY if route.scope is None else await _let_in(host.auth, request)
-    if route.scope is not None and not principal.may(route.scope):
+    if route.scope is not None and route.scope != "any" and not principal.may(route.scope):
         raise Refusal(403, "forbidden", f"This needs the scope {route.scope!r}")
     query = read_query(request, route.query) if route.query is not None else None
     body = await read_body(request, route.body, host.body_limit) if route.body is not None else None
@@ -62,13 +62,14 @@ async def _answer(host: Host, route: Route[Any, Any], request: Request) -> Respo
             body=body,
             principal=principal,
             body_limit=host.body_limit,
+            asks=host.auth is not None,
             aliases=host.aliases,
         )
     )
     if isinstance(found, Response):
         return found
     data = encode(found) if route.answer is None else adapter_of(route.answer).dump_json(found, by_alias=True)
-    return Response(data, media_type=route.media)
+    return Response(data, status_code=route.status, media_type=route.media)
 
 
 async def _let_in(auth: Auth | None, request: Request) -> Principal:

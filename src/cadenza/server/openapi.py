@@ -47,7 +47,7 @@ def _operation(face: Face, route: Route[Any, Any], schemas: dict[str, Json]) -> 
         "tags": list(route.tags),
         "x-scope": route.scope,
         "parameters": [*_in_path(route.path), *_in_query(route, schemas)],
-        "responses": {"200": _answer(route, schemas), **_refusals(face, route)},
+        "responses": {str(route.status): _answer(route, schemas), **_refusals(face, route)},
     }
     if route.body is not None:
         content = {"application/json": {"schema": _schema(route.body, "validation", schemas)}}
@@ -81,7 +81,9 @@ def _answer(route: Route[Any, Any], schemas: dict[str, Json]) -> Json:
 def _refusals(face: Face, route: Route[Any, Any]) -> Mapping[str, Json]:
     found: dict[str, list[str]] = {}
     if route.scope is not None:
-        found = {"401": ["unauthenticated"], "403": ["forbidden"]}
+        found = {"401": ["unauthenticated"]}
+        if route.scope != "any":
+            found["403"] = ["forbidden"]
     if route.query is not None or route.body is not None:
         found["400"] = ["invalid_query" if route.body is None else "invalid_body"]
     if route.body is not None:

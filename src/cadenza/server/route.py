@@ -20,7 +20,10 @@ Method: TypeAlias = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[Query, Body]):
-    """One request, read: what a handler gets. `path` holds the parts of the path that the route names."""
+    """One request, read: what a handler gets. `path` holds the parts of the path that the route names.
+
+    `asks`: whether this server asks who somebody is.
+    """
 
     cadenza: Cadenza
     request: Request
@@ -29,6 +32,7 @@ class Call(Generic[Query, Body]):
     body: Body
     principal: Principal
     body_limit: int
+    asks: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -38,18 +42,20 @@ class Route(Generic[Query, Body]):
 
     `query` and `body` are any types that Pydantic knows, read from the request; None: nothing is read. A handler returns a
     `Response`, or a value of the type `answer`, which is sent as JSON (with `answer` None: plain JSON as it is). `errors` are
-    those it is expected to raise; they are listed in OpenAPI. With `scope` None nobody is asked who they are. `media` is the content type of the answer.
+    those it is expected to raise; they are listed in OpenAPI. With `scope` None nobody is asked who they are, with "any" whoever is let in may use it. `media` is the
+    content type of the answer, `status` its HTTP status.
     """
 
     method: Method
     path: str
     handler: Callable[[Call[Query, Body]], Awaitable[Any]]
-    scope: Scope | None
+    scope: Scope | Literal["any"] | None
     summary: str
     query: type[Query] | None = None
     body: type[Body] | None = None
     answer: Any = None
     media: str = "application/json"
+    status: int = 200
     errors: tuple[type[CadenzaError], ...] = ()
     tags: tuple[str, ...] = ()
     documented: bool = True

@@ -64,6 +64,16 @@ class RunsAsked(Asked):
     offset: int = Field(default=0, ge=0, le=_FAR)
 
 
+class CountsAsked(Asked):
+    """Of which runs."""
+
+    workflow: Text | None = None
+    resource_id: Text | None = None
+    id_prefix: Text | None = None
+    created_from: AwareDatetime | None = None
+    created_to: AwareDatetime | None = None
+
+
 class EventsAsked(Asked):
     """From where on; the header `Last-Event-ID` says the same and counts more."""
 

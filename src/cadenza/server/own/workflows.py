@@ -1,0 +1,77 @@
+"""Workflows: what is registered, of what it consists, and how its runs stand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ...errors import UnknownWorkflow
+from ...store.base import Counted, RunQuery
+from ..route import Call, Route
+from .asked import CountsAsked
+from .described import CountsTold, WorkflowShown, WorkflowsTold, workflow_shown, workflow_told
+
+
+async def list_workflows(call: Call[None, None]) -> WorkflowsTold:
+    counted = await _counts(call)
+    found = [workflow_told(workflow, counted.get(id_)) for id_, workflow in call.cadenza.workflows.items()]
+    return WorkflowsTold(workflows=found)
+
+
+async def get_workflow(call: Call[None, None]) -> WorkflowShown:
+    workflow = call.cadenza.workflow(call.path["id"]).workflow
+    counted = await _counts(call, workflow=workflow.id)
+    return workflow_shown(workflow, counted.get(workflow.id))
+
+
+async def count_runs(call: Call[CountsAsked, None]) -> CountsTold:
+    query = call.query.model_dump()
+    resource = query.pop("resource_id")
+    mine = call.principal.resource_id
+    if mine is not None and resource not in {None, mine}:
+        return CountsTold(runs={}, open=0)
+    found = await _counts(call, **query, resource=resource)
+    runs = sum((Counter(one.runs) for one in found.values()), Counter[Any]())
+    return CountsTold(runs=runs, open=sum(one.open for one in found.values()))
+
+
+async def _counts(
+    call: Call[Any, None], *, resource: str | None = None, **query: Any
+) -> Mapping[str, Counted]:
+    """How the runs stand that match and that who asks may see."""
+    mine = call.principal.resource_id
+    return await call.cadenza.store.counts(RunQuery(**query, resource=resource if mine is None else mine))
+
+
+ROUTES: list[Route[Any, Any]] = [
+    Route(
+        method="GET",
+        path="/workflows",
+        handler=list_workflows,
+        scope="read",
+        summary="All workflows, and how their runs stand",
+        answer=WorkflowsTold,
+        tags=("workflows",),
+    ),
+    Route(
+        method="GET",
+        path="/workflows/{id}",
+        handler=get_workflow,
+        scope="read",
+        summary="One workflow: its graph, its steps and their schemas",
+        answer=WorkflowShown,
+        errors=(UnknownWorkflow,),
+        tags=("workflows",),
+    ),
+    Route(
+        method="GET",
+        path="/counts",
+        handler=count_runs,
+        scope="read",
+        summary="How many runs stand in each status, and how many questions are open",
+        query=CountsAsked,
+        answer=CountsTold,
+        tags=("runs",),
+    ),
+]
