@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -185,3 +186,25 @@ async def test_who_sees_one_resource_counts_its_runs_alone(store: str) -> None:
                 assert (told["runs"], told["open"]) == ({"suspended": expected}, expected)
         other = (await client.get(f"{V1}/counts?resource_id=other", headers=by(ACME))).json()
         assert other == {"runs": {}, "open": 0}
+
+
+async def test_questions_that_todays_code_cannot_go_on_with_are_told(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'runs.db'}"
+    async with Cadenza(store=store, workflows=[pay, shop]) as app:
+        run_id, question = await asked(app, resource_id="acme")
+        await app.workflow(shop).create_run()
+    auth = api_keys({ACME: Principal(name="a", resource_id="other"), ADA: Principal(name="ada")})
+    async with served(Cadenza(store=store, workflows=[pay, shop]), auth=auth) as client:
+        told = (await client.get(f"{V1}/workflows/pay/fit", headers=by(ADA))).json()
+        assert told == {"fits": 1, "held": [], "held_count": 0, "restricted": [], "restricted_count": 0}
+        told = (await client.get(f"{V1}/workflows/pay/fit", headers=by(ACME))).json()
+        assert told["fits"] == 0
+    renamed = Workflow("pay", input=int).then(note).commit()
+    async with served(Cadenza(store=store, workflows=[renamed], worker=False)) as client:
+        told = (await client.get(f"{V1}/workflows/pay/fit")).json()
+        (held,) = told["held"]
+        reason = held.pop("reason")
+        assert held == {"run_id": run_id, "suspension_id": question, "step": "review"}
+        assert "no step at review" in reason
+        assert (told["fits"], told["held_count"]) == (0, 1)
+        assert (await client.get(f"{V1}/workflows/shop/fit")).status_code == 404

@@ -73,10 +73,19 @@ class DeployReport:
                 self.restricted.append(_issue(row, question, restriction))
 
 
-async def check_deploy(engine: Engine, workflows: Mapping[str, Workflow[Any, Any]]) -> DeployReport:
-    """Hold all runs of *engine*'s store that have not ended against *workflows*. One run is in memory at a time."""
+async def check_deploy(
+    engine: Engine,
+    workflows: Mapping[str, Workflow[Any, Any]],
+    *,
+    workflow: str | None = None,
+    resource: str | None = None,
+) -> DeployReport:
+    """Hold all runs of *engine*'s store that have not ended against *workflows*. One run is in memory at a time.
+
+    With *workflow* or *resource* those of that one alone.
+    """
     report = DeployReport()
-    async for row in runs_with(engine.store, _LIVING):
+    async for row in runs_with(engine.store, _LIVING, workflow=workflow, resource=resource):
         report.runs += 1
         await _check(engine, workflows.get(row.workflow), row, report)
     return report

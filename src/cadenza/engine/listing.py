@@ -11,8 +11,10 @@ from ..store.base import RunQuery, RunRow, Store
 _PAGE = 200
 
 
-async def runs_with(store: Store, status: Sequence[RunStatus]) -> AsyncIterator[RunRow]:
-    """All runs in one of these states, newest first.
+async def runs_with(
+    store: Store, status: Sequence[RunStatus], *, workflow: str | None = None, resource: str | None = None
+) -> AsyncIterator[RunRow]:
+    """All runs in one of these states, newest first; of one workflow or resource alone where that is named.
 
     One page is in memory at a time. A run that comes into one of the states, or leaves them, meanwhile may be missed.
     """
@@ -20,7 +22,14 @@ async def runs_with(store: Store, status: Sequence[RunStatus]) -> AsyncIterator[
     before: datetime | None = None
     seen = 0
     while True:
-        query = RunQuery(status=status, created_to=before, limit=_PAGE, offset=seen)
+        query = RunQuery(
+            workflow=workflow,
+            resource=resource,
+            status=status,
+            created_to=before,
+            limit=_PAGE,
+            offset=seen,
+        )
         rows = (await store.find(query)).runs
         for row in rows:
             yield row

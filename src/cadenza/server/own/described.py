@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...engine.deploy import DeployIssue, DeployReport
 from ...history.record import RunStatus
 from ...model.graph import Foreach, Loop, Map, Nested, Place, Single, Sleep, SleepUntil, WaitForEvent
 from ...model.members import Members
@@ -71,6 +72,31 @@ class WorkflowShown(CountsTold):
     steps: Mapping[str, StepTold]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """A question for which today's code is not what asked it; or, without `suspension_id`, a run that cannot go on at all."""
+
+    run_id: str
+    suspension_id: str | None
+    step: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitTold:
+    """How many open questions go on with today's code, and which do not.
+
+    Those that are `restricted` are among those that fit: they take only answers which also fit what was asked. Of each list
+    the first 1000 are told; the counts are whole.
+    """
+
+    fits: int
+    held: Sequence[Unfit]
+    held_count: int
+    restricted: Sequence[Unfit]
+    restricted_count: int
+
+
 _NONE = Counted(runs={})
 
 
@@ -101,6 +127,21 @@ def workflow_shown(workflow: Workflow[Any, Any], counted: Counted | None) -> Wor
         runs=found.runs,
         open=found.open,
     )
+
+
+def fit_told(report: DeployReport) -> FitTold:
+    """What a check of the runs of one workflow found."""
+    return FitTold(
+        fits=report.going_on,
+        held=[_unfit(issue) for issue in report.stuck],
+        held_count=report.stuck_count,
+        restricted=[_unfit(issue) for issue in report.restricted],
+        restricted_count=report.restricted_count,
+    )
+
+
+def _unfit(issue: DeployIssue) -> Unfit:
+    return Unfit(run_id=issue.run_id, suspension_id=issue.suspension_id, step=issue.path, reason=issue.reason)
 
 
 def _steps(workflow: Members, prefix: str) -> Iterator[tuple[str, StepTold]]:

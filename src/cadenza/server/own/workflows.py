@@ -6,11 +6,20 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from ...engine.deploy import check_deploy
 from ...errors import UnknownWorkflow
 from ...store.base import Counted, RunQuery
 from ..route import Call, Route
 from .asked import CountsAsked
-from .described import CountsTold, WorkflowShown, WorkflowsTold, workflow_shown, workflow_told
+from .described import (
+    CountsTold,
+    FitTold,
+    WorkflowShown,
+    WorkflowsTold,
+    fit_told,
+    workflow_shown,
+    workflow_told,
+)
 
 
 async def list_workflows(call: Call[None, None]) -> WorkflowsTold:
@@ -23,6 +32,17 @@ async def get_workflow(call: Call[None, None]) -> WorkflowShown:
     workflow = call.cadenza.workflow(call.path["id"]).workflow
     counted = await _counts(call, workflow=workflow.id)
     return workflow_shown(workflow, counted.get(workflow.id))
+
+
+async def check_fit(call: Call[None, None]) -> FitTold:
+    workflow = call.cadenza.workflow(call.path["id"]).workflow
+    report = await check_deploy(
+        call.cadenza.engine,
+        call.cadenza.workflows,
+        workflow=workflow.id,
+        resource=call.principal.resource_id,
+    )
+    return fit_told(report)
 
 
 async def count_runs(call: Call[CountsAsked, None]) -> CountsTold:
@@ -61,6 +81,16 @@ ROUTES: list[Route[Any, Any]] = [
         scope="read",
         summary="One workflow: its graph, its steps and their schemas",
         answer=WorkflowShown,
+        errors=(UnknownWorkflow,),
+        tags=("workflows",),
+    ),
+    Route(
+        method="GET",
+        path="/workflows/{id}/fit",
+        handler=check_fit,
+        scope="read",
+        summary="Which of its open questions go on with today's code",
+        answer=FitTold,
         errors=(UnknownWorkflow,),
         tags=("workflows",),
     ),
