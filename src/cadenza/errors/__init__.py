@@ -8,7 +8,7 @@ CadenzaError
 │   └── UnknownWorkflow  DuplicateWorkflow  AmbiguousApp  AppClosed  NoEventTarget  UnknownHook  ServeError > NobodyChecked
 ├── RunError                   a run that is not in the state that was asked for
 │   ├── RunNotFound  RunAlreadyStarted  RunNotSuspended  RunNotActive  RunAlive  OtherEngine
-│   └── RunHeld  RunConflict  WrongWorkflow
+│   └── RunHeld  RunConflict  WrongWorkflow  RunEnded
 ├── ResumeError                a resume that names the wrong thing
 │   ├── StepNotSuspended  AmbiguousStep  UnknownLabel  ConflictingTarget  InvalidIndex
 │   ├── SuspensionNotFound  AlreadyAnswered  SuspensionExpired  SuspensionCanceled  SuspensionSuperseded
@@ -138,6 +138,7 @@ from .runs import (
     RunAlive,
     RunAlreadyStarted,
     RunConflict,
+    RunEnded,
     RunError,
     RunHeld,
     RunNotActive,
@@ -216,6 +217,7 @@ __all__ = [
     "RunAlive",
     "RunAlreadyStarted",
     "RunConflict",
+    "RunEnded",
     "RunError",
     "RunHeld",
     "RunNotActive",

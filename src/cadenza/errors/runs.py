@@ -73,6 +73,16 @@ class RunNotActive(RunError):
         )
 
 
+class RunEnded(RunError):
+    """A cancel of a run that is over."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        self.status = status
+        super().__init__(
+            run_id, f"run {run_id!r} has ended: it is {status}, and there is nothing to cancel any more"
+        )
+
+
 class RunAlive(RunError):
     """A restart or time travel of a run that a live process is driving."""
 

@@ -32,6 +32,8 @@ _TABLE: dict[type[e.CadenzaError], Status] = {
     e.RunNotSuspended: Status(own=409, wire=500),
     e.RunNotActive: Status(own=409, wire=500),
     e.RunAlive: Status(own=409, wire=500),
+    e.RunEnded: Status(own=409, wire=409),
+    e.OtherEngine: Status(own=409, wire=409),
     e.RunConflict: Status(own=409, wire=409),
     e.RunHeld: Status(own=423, wire=409),
     # resuming

@@ -15,6 +15,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from ...history.resume import ABSENT
+
 # More than this nobody reads at once.
 _PAGE = 1000
 # The largest number that every store can count to.
@@ -98,6 +100,43 @@ class Acting(Asked):
     """Who does it, where the server does not know that from their credentials."""
 
     actor: Text | None = None
+
+
+class StartAsked(Acting):
+    """A new run, or one that is pending. With `wait` the response comes when it has ended or waits for people."""
+
+    input: Any = None
+    run_id: Text | None = None
+    resource_id: Text | None = None
+    initial_state: Any = None
+    runtime_context: dict[str, Any] | None = None
+    wait: bool = False
+
+
+class RestartAsked(Asked):
+    """With `wait` the response comes when the run has ended or waits for people."""
+
+    runtime_context: dict[str, Any] | None = None
+    wait: bool = False
+
+
+class TravelAsked(RestartAsked):
+    """Where to (`"nested.approve"`, `"review[2]"`), and what is to be different.
+
+    `input` replaces that of the step, `resume_data` is its answer; `context` gives records of earlier steps,
+    {id: {"payload", "output"}}, `nested_steps_context` those inside nested workflows.
+    """
+
+    step: Text
+    input: Any = None
+    resume_data: Any = None
+    initial_state: Any = None
+    context: dict[str, dict[str, Any]] | None = None
+    nested_steps_context: dict[str, dict[str, dict[str, Any]]] | None = None
+
+    def given(self, name: str) -> Any:
+        """That field, or `ABSENT` where the request does not have it."""
+        return getattr(self, name) if name in self.model_fields_set else ABSENT
 
 
 class AnswerAsked(Acting):
