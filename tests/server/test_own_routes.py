@@ -58,6 +58,43 @@ async def test_runs_are_listed_and_one_is_told_in_whole(store: str) -> None:
             assert why["explanation"]["questions"][0]["suspension_id"] == question
 
 
+async def test_the_places_of_a_run_are_told_with_their_times(store: str) -> None:
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[pay])
+        async with served(app) as client:
+            run_id, question = await asked(app)
+            await clock.advance("1m")
+            await app.inbox.answer(question, {"decision": "pay"}, actor="ada")
+            told = (await client.get(f"{V1}/runs/{run_id}/records")).json()
+            begun, ended = "2026-01-01T00:00:00Z", "2026-01-01T00:01:00Z"
+            spans = [
+                {"kind": "run", "from": begun, "to": begun},
+                {"kind": "wait", "from": begun, "to": ended},
+                {"kind": "run", "from": ended, "to": ended},
+            ]
+            record = {
+                "path": "review",
+                "place": ["review"],
+                "status": "success",
+                "input": 1,
+                "output": "pay  None",
+                "error": None,
+                "attempts": 1,
+                "suspension_id": question,
+                "question": {"supplier": "<b>ACME</b>", "value": 1},
+                "answer": {"decision": "pay", "note": "", "amount": None},
+                "actor": "ada",
+                "started_at": begun,
+                "ended_at": ended,
+                "spans": spans,
+            }
+            assert told == {"status": "success", "spans": spans, "records": [record]}
+            bare = (await client.get(f"{V1}/runs/{run_id}/records?values=false")).json()
+            nothing = dict.fromkeys(("input", "output", "question", "answer"))
+            assert bare == {"status": "success", "spans": spans, "records": [record | nothing]}
+            assert (await client.get(f"{V1}/runs/none/records")).status_code == 404
+
+
 async def test_a_question_is_told_with_the_schema_of_its_answer(store: str) -> None:
     async with virtual_time():
         app = Cadenza(store=store, workflows=[pay])

@@ -76,6 +76,12 @@ class CountsAsked(Asked):
     created_to: AwareDatetime | None = None
 
 
+class RecordsAsked(Asked):
+    """Whether with what went in and came out."""
+
+    values: bool = True
+
+
 class EventsAsked(Asked):
     """From where on; the header `Last-Event-ID` says the same and counts more."""
 

@@ -7,11 +7,13 @@ from typing import Any
 from starlette.responses import Response
 
 from ...errors import RunNotFound, UnknownWorkflow
+from ...history.timeline import timeline
 from ..route import Call, Route
 from .access import own_run
-from .asked import EventsAsked, RunsAsked
+from .asked import EventsAsked, RecordsAsked, RunsAsked
 from .stream import event_stream
 from .told import ExplanationTold, RunState, RunsTold, question_told, run_told
+from .visited import RecordsTold, records_told
 
 
 async def list_runs(call: Call[RunsAsked, None]) -> RunsTold:
@@ -34,6 +36,12 @@ async def get_run(call: Call[None, None]) -> RunState:
         steps=state.steps,
         questions=[question_told(question) for question in questions.items],
     )
+
+
+async def list_records(call: Call[RecordsAsked, None]) -> RecordsTold:
+    row = await own_run(call, call.path["run_id"])
+    found = timeline(await call.cadenza.store.entries(row.id))
+    return records_told(found, values=call.query.values)
 
 
 async def explain_run(call: Call[None, None]) -> ExplanationTold:
@@ -68,6 +76,17 @@ ROUTES: list[Route[Any, Any]] = [
         summary="A run as it is now",
         answer=RunState,
         errors=_MISSING,
+        tags=("runs",),
+    ),
+    Route(
+        method="GET",
+        path="/runs/{run_id}/records",
+        handler=list_records,
+        scope="read",
+        summary="Where a run has been and since when: its places, items and rounds, in the order in which they were reached",
+        query=RecordsAsked,
+        answer=RecordsTold,
+        errors=(RunNotFound,),
         tags=("runs",),
     ),
     Route(
