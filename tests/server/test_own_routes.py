@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from cadenza import Cadenza, Workflow, step
+from cadenza import Cadenza, StepContext, Workflow, step
 from cadenza.server import Principal, api_keys, create_app
 from cadenza.server.app import faces
 from cadenza.testing import virtual_time
@@ -33,6 +33,9 @@ async def test_runs_are_listed_and_one_is_told_in_whole(store: str) -> None:
                 "created_at": "2026-01-01T00:00:00Z",
                 "updated_at": "2026-01-01T00:00:00Z",
                 "wake_at": None,
+                "waiting_on": ["review"],
+                "open": 1,
+                "schedule_id": None,
             }
             for query, expected in (
                 ("status=suspended", 1),
@@ -50,6 +53,7 @@ async def test_runs_are_listed_and_one_is_told_in_whole(store: str) -> None:
                 None,
                 None,
             )
+            assert (told["trace_id"], told["reason"]) == (None, None)
             assert told["steps"]["review"]["status"] == "suspended"
             assert [found["id"] for found in told["questions"]] == [question]
 
@@ -119,6 +123,9 @@ async def test_a_question_is_told_with_the_schema_of_its_answer(store: str) -> N
                 "claimed_at": None,
                 "opened_at": "2026-01-01T00:00:00Z",
                 "deadline": None,
+                "on_timeout": {"kind": None, "answer": None},
+                "remind_at": [],
+                "exclude_requester": False,
                 "state": "open",
                 "answer": None,
                 "actor": None,
@@ -128,6 +135,40 @@ async def test_a_question_is_told_with_the_schema_of_its_answer(store: str) -> N
             }
             for query in ("workflow=none", "status=answered", "assignee=ada", "older_than=1h", "event=e"):
                 assert (await client.get(f"{V1}/inbox?{query}")).json() == {"items": [], "total": 0}
+
+
+async def test_what_follows_a_deadline_is_told(store: str) -> None:
+    @step
+    async def ask(value: int, ctx: StepContext) -> int:
+        return await ctx.ask(
+            int, deadline="3d", on_timeout=5, remind_after=["1d"], exclude_requester=True, question=value
+        )
+
+    flow = (
+        Workflow("flow", input=int, output=list[int])
+        .map(lambda _: [1, 2])
+        .foreach(ask, concurrency=2)
+        .commit()
+    )
+    async with virtual_time():
+        app = Cadenza(store=store, workflows=[flow])
+        async with served(app) as client:
+            run = await app.workflow(flow).create_run("sched_nightly_17")
+            await run.start(input_data=1)
+            (first, _) = (await client.get(f"{V1}/inbox")).json()["items"]
+            assert first["on_timeout"] == {"kind": "answer", "answer": 5}
+            assert (first["remind_at"], first["deadline"]) == (
+                ["2026-01-02T00:00:00Z"],
+                "2026-01-04T00:00:00Z",
+            )
+            assert first["exclude_requester"] is True
+            # In a list too: where it waits, and what started it.
+            (told,) = (await client.get(f"{V1}/runs")).json()["runs"]
+            assert (sorted(told["waiting_on"]), told["open"], told["schedule_id"]) == (
+                ["ask[0]", "ask[1]"],
+                2,
+                "nightly",
+            )
 
 
 async def test_an_answer_records_who_and_by_which_door(store: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -123,3 +124,9 @@ async def note(engine: Engine, fire: Fire) -> None:
 def run_id_of(schedule_id: str, at: datetime) -> str:
     """The id of the run that a schedule starts at *at*: `sched_nightly_1795352213407`, milliseconds since 1970."""
     return f"sched_{schedule_id}_{(at - _EPOCH) // _MILLISECOND}"
+
+
+def schedule_of(run_id: str) -> str | None:
+    """The id of the schedule that started the run, as its id tells it; None where none did."""
+    found = re.fullmatch(r"sched_(.+)_\d+", run_id, re.DOTALL)
+    return found[1] if found is not None else None

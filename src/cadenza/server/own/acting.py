@@ -32,7 +32,7 @@ from ..refusal import Refusal
 from ..route import Call, Route
 from .access import actor_of, own_run
 from .asked import RestartAsked, StartAsked, TravelAsked
-from .told import RunTold, run_told
+from .told import RunTold, runs_told
 
 
 async def start_run(call: Call[None, StartAsked]) -> RunTold:
@@ -99,7 +99,8 @@ async def _find(call: Call[None, Any]) -> tuple[RunRow, Workflow[Any, Any]]:
 
 
 async def _told(call: Call[None, Any], run_id: str) -> RunTold:
-    return run_told(await own_run(call, run_id))
+    (told,) = await runs_told(call.cadenza.store, [await own_run(call, run_id)])
+    return told
 
 
 def _route(path: str, handler: Any, summary: str, **more: Any) -> Route[Any, Any]:

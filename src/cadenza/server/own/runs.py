@@ -12,7 +12,7 @@ from ..route import Call, Route
 from .access import own_run
 from .asked import EventsAsked, RecordsAsked, RunsAsked
 from .stream import event_stream
-from .told import ExplanationTold, RunState, RunsTold, question_told, run_told
+from .told import ExplanationTold, RunState, RunsTold, question_told, run_told, runs_told
 from .visited import RecordsTold, records_told
 
 
@@ -21,7 +21,7 @@ async def list_runs(call: Call[RunsAsked, None]) -> RunsTold:
     if call.principal.resource_id is not None:
         query["resource_id"] = call.principal.resource_id
     page = await call.cadenza.list_runs(**query)
-    return RunsTold(runs=[run_told(row) for row in page.runs], total=page.total)
+    return RunsTold(runs=await runs_told(call.cadenza.store, page.runs), total=page.total)
 
 
 async def get_run(call: Call[None, None]) -> RunState:
@@ -29,12 +29,14 @@ async def get_run(call: Call[None, None]) -> RunState:
     state: Any = await (await call.cadenza.get_run(row.id)).get_state()
     questions = await call.cadenza.inbox.list(run_id=row.id, limit=None)
     return RunState(
-        run=run_told(await own_run(call, row.id)),
+        run=run_told(await own_run(call, row.id), questions.items),
         input=state.input,
         result=getattr(state, "result", None),
         error=getattr(state, "error", None),
         steps=state.steps,
         questions=[question_told(question) for question in questions.items],
+        trace_id=state.trace_id,
+        reason=getattr(state, "reason", None),
     )
 
 

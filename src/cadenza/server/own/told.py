@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+from ...engine.firing import schedule_of
 from ...history.event import Suspension
 from ...history.explain import Explanation
-from ...history.record import RunStatus
+from ...history.record import ENDED, RunStatus
 from ...model.path import show
-from ...store.base import RunRow
+from ...store.base import RunRow, Store, SuspensionQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunTold:
-    """A run, as lists show it."""
+    """A run, as lists show it.
+
+    `waiting_on` are the places of its open questions ("nested.approve"), `open` how many these are; `schedule_id` is that of
+    the schedule that started it.
+    """
 
     run_id: str
     workflow: str
@@ -25,6 +30,9 @@ class RunTold:
     created_at: datetime
     updated_at: datetime
     wake_at: datetime | None
+    waiting_on: Sequence[str]
+    open: int
+    schedule_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +41,14 @@ class RunsTold:
 
     runs: Sequence[RunTold]
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowsTold:
+    """What follows when the deadline passes: `answer` is given, the step fails, the workflow ends; or nothing (kind null)."""
+
+    kind: Literal["answer", "fail", "bail"] | None
+    answer: Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +72,9 @@ class QuestionTold:
     claimed_at: datetime | None
     opened_at: datetime
     deadline: datetime | None
+    on_timeout: FollowsTold
+    remind_at: Sequence[datetime]
+    exclude_requester: bool
     state: str
     answer: Any
     actor: str | None
@@ -74,7 +93,10 @@ class InboxTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """A run as it is now. `steps` are by id, `error` is that of a run that failed, `questions` are the open ones."""
+    """A run as it is now. `steps` are by id, `error` is that of a run that failed, `questions` are the open ones.
+
+    `trace_id` (32 hex digits) is that of its last leg that was traced; `reason` why it is held.
+    """
 
     run: RunTold
     input: Any
@@ -82,6 +104,8 @@ class RunState:
     error: Any
     steps: Mapping[str, Any]
     questions: Sequence[QuestionTold]
+    trace_id: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +139,17 @@ class Well:
     status: str = "ok"
 
 
-def run_told(row: RunRow) -> RunTold:
-    """A run's row, as it is told."""
+async def runs_told(store: Store, rows: Sequence[RunRow]) -> list[RunTold]:
+    """Some runs, as they are told; their open questions are found at once."""
+    living = [row.id for row in rows if row.status not in ENDED]
+    found: dict[str, list[Suspension]] = {}
+    for question in await store.suspensions(SuspensionQuery(run_ids=living, limit=None)) if living else ():
+        found.setdefault(question.run_id, []).append(question)
+    return [run_told(row, found.get(row.id, ())) for row in rows]
+
+
+def run_told(row: RunRow, questions: Sequence[Suspension]) -> RunTold:
+    """A run's row, as it is told; *questions* are those of it that are open."""
     return RunTold(
         run_id=row.id,
         workflow=row.workflow,
@@ -125,11 +158,15 @@ def run_told(row: RunRow) -> RunTold:
         created_at=row.created_at,
         updated_at=row.updated_at,
         wake_at=row.wake_at,
+        waiting_on=list(dict.fromkeys(show(question.path) for question in questions)),
+        open=len(questions),
+        schedule_id=schedule_of(row.id),
     )
 
 
 def question_told(row: Suspension) -> QuestionTold:
     """A suspension's row, as it is told."""
+    follows = row.on_timeout
     return QuestionTold(
         id=row.id,
         run_id=row.run_id,
@@ -145,6 +182,12 @@ def question_told(row: Suspension) -> QuestionTold:
         claimed_at=row.claimed_at,
         opened_at=row.opened_at,
         deadline=row.deadline,
+        on_timeout=FollowsTold(
+            kind=follows.do if follows is not None else None,
+            answer=follows.data if follows is not None else None,
+        ),
+        remind_at=row.remind_at,
+        exclude_requester=row.exclude_requester,
         state=row.state,
         answer=row.answer,
         actor=row.actor,
