@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from .clock import Clock, SystemClock, WatchingClock, default_clock
 from .engine.base import AttachableEngine, Attached, Engine
+from .engine.changes import Changes
 from .engine.deploy import DeployReport, check_deploy
 from .engine.driving import VALUE_LIMIT
 from .engine.firing import Firing
@@ -107,6 +108,7 @@ class Cadenza:
                 self.clock.watch(local)
             self.engine = local
         self.inbox = Inbox(self.engine, lambda id_: self.workflow(id_).workflow)
+        self.changes = Changes(self.store, self.engine.feed, self.clock)
         self.schedules = Schedules(self.engine, lambda id_: self.workflow(id_).workflow)
         firing = Firing(self.engine, lambda: self._workflows, self.schedules)
         self._worker = self.engine.serving(lambda: self._workflows, firing)

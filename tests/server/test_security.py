@@ -33,6 +33,7 @@ ROUTES = [
     )
     for face in faces()
     for route in face.routes
+    if route.path != "/changes"  # it has no end: see test_changes.py
 ]
 
 

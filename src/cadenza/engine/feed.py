@@ -33,11 +33,19 @@ class Feed:
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[asyncio.Queue[Item]]] = {}
+        # Set whenever something happens to any run here.
+        self.curious: set[asyncio.Event] = set()
 
     def publish(self, run_id: str, entries: list[Entry]) -> None:
         """*entries* are durable now."""
+        self.stir()
         for queue in self._listeners.get(run_id, ()):
             queue.put_nowait(entries)
+
+    def stir(self) -> None:
+        """Something has happened to a run here."""
+        for changed in self.curious:
+            changed.set()
 
     def show(self, run_id: str, path: Path, chunk: Json) -> None:
         """A step wrote *chunk*."""

@@ -54,7 +54,9 @@ class Reading(ABC):
             created_at=now,
             updated_at=now,
         )
-        return await self.store.create(row) == "created"
+        created = await self.store.create(row) == "created"
+        self.feed.stir()
+        return created
 
     async def explain(self, workflow: Workflow[Any, Any], run_id: str) -> Explanation:
         """Why the run stands where it does."""

@@ -239,6 +239,13 @@ class Store(Protocol):
         """How the runs that match stand, by workflow, whatever the page; workflows without one are left out."""
         ...
 
+    async def recent(self, since: datetime) -> Sequence[RunRow]:
+        """The runs that were last written to at *since* or later, in no order.
+
+        There is no index for it, as that would be changed with every write: each run's row is looked at.
+        """
+        ...
+
     async def prune(self, before: datetime, statuses: Sequence[RunStatus], limit: int) -> int:
         """Remove runs in one of *statuses* that were last written to before then, at most *limit*; how many.
 

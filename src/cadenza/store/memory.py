@@ -117,6 +117,11 @@ class MemoryStore(MemorySchedules):
         self._check_open()
         return counted(run for run in self._runs.values() if matches(run, query))
 
+    async def recent(self, since: datetime) -> Sequence[RunRow]:
+        """The runs that were last written to at *since* or later."""
+        self._check_open()
+        return [run.as_row() for run in self._runs.values() if run.updated_at >= since]
+
     # ------------------------------------------------------------------ writing
 
     async def create(self, run: RunRow) -> Presence:

@@ -134,6 +134,10 @@ class PostgresStore(PostgresSchedules):
         statement, values = finding.counts(query)
         return counted(await self._read(statement, **values))
 
+    async def recent(self, since: datetime) -> Sequence[RunRow]:
+        """The runs that were last written to at *since* or later."""
+        return [run_of(row) for row in await self._read(finding.recent(), since=micros(since))]
+
     # ------------------------------------------------------------------ writing
 
     async def create(self, run: RunRow) -> Presence:

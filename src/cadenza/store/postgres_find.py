@@ -26,6 +26,11 @@ def counts(query: RunQuery) -> tuple[str, dict[str, Any]]:
     return counting(where, "cadenza_"), values
 
 
+def recent() -> str:
+    """Runs that were written to lately: there is no index for it, the table itself is walked."""
+    return f"select {sql.RUN} from cadenza_runs where updated_at >= %(since)s"
+
+
 def suspensions(query: SuspensionQuery) -> tuple[str, dict[str, Any]]:
     """The suspension rows that match, oldest first."""
     where, values = on_suspensions(query, POSTGRES)

@@ -183,6 +183,15 @@ class SqliteStore(SqliteSchedules):
         with closing(connect(self.path)) as db:
             return counted(db.execute(counting(where), values))
 
+    async def recent(self, since: datetime) -> Sequence[RunRow]:
+        """The runs that were last written to at *since* or later."""
+        self._open()
+        return await asyncio.to_thread(self._recent, micros(since))
+
+    def _recent(self, since: int) -> Sequence[RunRow]:
+        with closing(connect(self.path)) as db:
+            return [run_of(row) for row in db.execute(sql.recent(), (since,))]
+
     # ------------------------------------------------------------------ writing
 
     async def _write(self, run_id: str, work: Callable[[sqlite3.Connection], _T]) -> _T:

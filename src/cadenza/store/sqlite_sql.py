@@ -208,6 +208,11 @@ def find(where: str) -> str:
     return f"select {_RUN} from runs{where} order by created_at desc, id limit :limit offset :offset"
 
 
+def recent() -> str:
+    """Runs that were written to lately: there is no index for it, the table itself is walked."""
+    return f"select {_RUN} from runs where updated_at >= ?"
+
+
 def count(where: str) -> str:
     """How many runs meet *where*."""
     return f"select count(*) from runs{where}"

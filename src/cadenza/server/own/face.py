@@ -7,7 +7,7 @@ from typing import Any
 from .. import problem
 from ..refusal import Refusal
 from ..route import Call, Face, Route
-from . import acting, inbox, me, runs, workflows
+from . import acting, changes, inbox, me, runs, workflows
 from .told import Well
 
 
@@ -41,7 +41,15 @@ _WELL: list[Route[Any, Any]] = [
 
 OWN = Face(
     prefix="/api/v1",
-    routes=[*me.ROUTES, *workflows.ROUTES, *runs.ROUTES, *acting.ROUTES, *inbox.ROUTES, *_WELL],
+    routes=[
+        *me.ROUTES,
+        *workflows.ROUTES,
+        *runs.ROUTES,
+        *acting.ROUTES,
+        *changes.ROUTES,
+        *inbox.ROUTES,
+        *_WELL,
+    ],
     refuse=problem.refuse,
     status=problem.status,
     error_media=problem.MEDIA,

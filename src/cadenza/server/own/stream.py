@@ -24,7 +24,7 @@ from ...store.base import RunRow
 from ..refusal import Refusal
 
 # What keeps a quiet connection open through proxies, in seconds.
-_PING = 15
+PING = 15
 
 
 def event_stream(app: Cadenza, row: RunRow, last_event_id: str | None, after: int) -> Response:
@@ -46,7 +46,7 @@ def event_stream(app: Cadenza, row: RunRow, last_event_id: str | None, after: in
     events = observe(
         app.store, app.engine.feed, row.id, 0, lambda _: False, lambda *run: _Numbered(*run, after=after)
     )
-    return EventSourceResponse(_sent(events), ping=_PING, headers={"cache-control": "no-store"})
+    return EventSourceResponse(_sent(events), ping=PING, headers={"cache-control": "no-store"})
 
 
 async def _sent(events: AsyncIterator[Json]) -> AsyncIterator[ServerSentEvent]:

@@ -1,4 +1,4 @@
-"""How runs are counted, and the questions of many runs found at once."""
+"""How runs are counted, those that have changed lately, and the questions of many runs found at once."""
 
 from __future__ import annotations
 
@@ -43,6 +43,25 @@ async def exercise_the_questions_of_many_runs_are_found_at_once(make_store: Make
             query = SuspensionQuery(run_ids=run_ids)
             assert [row.id for row in await store.suspensions(query)] == expected, run_ids
             assert await store.count_suspensions(query) == len(expected), run_ids
+
+
+async def exercise_runs_that_were_written_to_lately_are_found(make_store: MakeStore) -> None:
+    async with opened(make_store) as store:
+        await store.create(new_run("old"))
+        await store.create(new_run("new", created_at=after(5)))
+        await store.create(new_run("written"))
+        await store.create(new_run("asked"))
+        await store.append(write(run_id="written", claim=claim(), at=after(6)))
+        await store.request_cancel("asked", after(7))
+        for since, expected in (
+            (0, ["asked", "new", "old", "written"]),
+            (5, ["asked", "new", "written"]),
+            (6.5, ["asked"]),
+            (8, []),
+        ):
+            found = await store.recent(after(since))
+            assert sorted(run.id for run in found) == expected, since
+            assert list(found) == [await store.row(run.id) for run in found]
 
 
 async def _fill(store: Store) -> None:

@@ -194,6 +194,8 @@ async def exercise_a_closed_store_refuses_every_call(make_store: MakeStore) -> N
             store.answer(reply_to("s")),
             store.request_cancel("r", AT),
             store.find(RunQuery()),
+            store.counts(RunQuery()),
+            store.recent(AT),
             store.delete("r"),
             store.wait("r", seen, 60),
             store.claim_due(wanted()),
