@@ -113,6 +113,19 @@ async def test_a_wait_ends_with_what_another_store_on_the_file_writes(path: Path
             await other
 
 
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "beside who needs to know soon"])
+async def test_who_need_not_know_soon_hears_of_it_too(path: Path, *, together: bool) -> None:
+    async with opened(path) as one, opened(path) as two:
+        await one.create(new_run())
+        waits = [asyncio.ensure_future(one.changed(60, soon=False))]
+        await one_turn()
+        waits += [asyncio.ensure_future(one.changed(60))] if together else []
+        await one_turn()
+        await two.create(new_run("other"))
+        with fail_after(5):
+            await asyncio.gather(*waits)
+
+
 # ------------------------------------------------------------------ migrations
 
 

@@ -111,7 +111,7 @@ class Changes:
         """Until the store is closed: let it be looked when others have written, and now and then."""
         while True:
             try:
-                await self._store.changed(_PATIENCE)
+                await self._store.changed(_PATIENCE, soon=False)
             except StoreClosed:
                 return
             except Exception:  # the store is away for a while
@@ -136,7 +136,9 @@ class Changes:
         """The rows that are not as they were at the last look."""
         since = self._since or self._clock.now() - _SLACK
         rows = await self._store.recent(since)
-        found = {row.id: (row.seq, row.status, row.signals) for row in rows}
+        found: dict[str, tuple[int, RunStatus, int]] = {
+            row.id: (row.seq, row.status, row.signals) for row in rows
+        }
         changed = [row for row in rows if self._known.get(row.id) != found[row.id]]
         self._known = found
         self._since = max([since, *(row.updated_at - _SLACK for row in rows)])

@@ -265,6 +265,9 @@ class Store(Protocol):
         """What has been put in for these runs, as their rows' `signals`; unknown runs are left out."""
         ...
 
-    async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
-        """Return when another process may have written, or after *timeout* seconds."""
+    async def changed(self, timeout: float, *, soon: bool = True) -> None:  # noqa: ASYNC109  a bound, not a failure
+        """Return when another process may have written, or after *timeout* seconds.
+
+        Who need not know it *soon* may hear of it a tenth of a second later, where that costs less.
+        """
         ...

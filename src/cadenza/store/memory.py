@@ -359,7 +359,7 @@ class MemoryStore(MemorySchedules):
         self._check_open()
         return {id_: self._runs[id_].signals for id_ in run_ids if id_ in self._runs}
 
-    async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
+    async def changed(self, timeout: float, *, soon: bool = True) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when another user of this store has put something in, or after *timeout* seconds."""
         self._check_open()
         changed = asyncio.Event()

@@ -315,7 +315,7 @@ class PostgresStore(PostgresSchedules):
         """What has been put in for these runs."""
         return dict(await self._read(sql.SIGNALS, ids=list(run_ids)))
 
-    async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
+    async def changed(self, timeout: float, *, soon: bool = True) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when another process may have written, or after *timeout* seconds."""
         _, listener = await self._homes.open()
         await listener.changed(timeout)

@@ -386,9 +386,9 @@ class SqliteStore(SqliteSchedules):
         statement = sql.signals(len(run_ids))
         return dict(self._read(lambda db: db.execute(statement, tuple(run_ids)).fetchall()))
 
-    async def changed(self, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
+    async def changed(self, timeout: float, *, soon: bool = True) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when another process may have written, or after *timeout* seconds."""
-        await self._look_out.changed(timeout)
+        await self._look_out.changed(timeout, soon=soon)
 
 
 def _data_version(db: sqlite3.Connection) -> int:

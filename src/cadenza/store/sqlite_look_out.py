@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 Row: TypeAlias = tuple[Any, ...]
 
-# How often it is looked, in seconds.
+# How often it is looked, in seconds; and while nobody needs to know soon.
 _LOOK = 0.01
+_GLANCE = 0.1
 
 
 class LookOut:
@@ -25,6 +26,7 @@ class LookOut:
         # Who waits, by run, with the row that each has seen; and who waits for anything.
         self._waiting: dict[str, dict[asyncio.Event, Row | None]] = {}
         self._curious: set[asyncio.Event] = set()
+        self._patient: set[asyncio.Event] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._version = 0
 
@@ -44,15 +46,16 @@ class LookOut:
                 self._waiting.pop(run_id, None)
             self._end()
 
-    async def changed(self, seconds: float) -> None:
+    async def changed(self, seconds: float, *, soon: bool = True) -> None:
         """Return when another connection has committed, or after *seconds*."""
         changed = asyncio.Event()
-        self._begin()
-        self._curious.add(changed)
+        self._begin(soon=soon)
+        curious = self._curious if soon else self._patient
+        curious.add(changed)
         try:
             await _within(seconds, changed)
         finally:
-            self._curious.discard(changed)
+            curious.discard(changed)
             self._end()
 
     def wake(self, run_id: str) -> None:
@@ -64,22 +67,29 @@ class LookOut:
         """Wake everybody and look no more."""
         for run_id in self._waiting:
             self.wake(run_id)
-        for changed in self._curious:
+        for changed in (*self._curious, *self._patient):
             changed.set()
         self._stop()
 
-    def _begin(self) -> None:
+    def _begin(self, *, soon: bool = True) -> None:
         if self._timer is None:
             self._version = self._read_version()
-            self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
+        elif not soon or self._waiting or self._curious:
+            return  # it is looked as often as is needed
+        else:
+            self._timer.cancel()
+        self._set_timer(_LOOK if soon else _GLANCE)
+
+    def _set_timer(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _look(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look)
+        self._set_timer(_LOOK if self._waiting or self._curious else _GLANCE)
         version = self._read_version()
         if version == self._version:
             return
         self._version = version
-        for changed in self._curious:
+        for changed in (*self._curious, *self._patient):
             changed.set()
         for run_id, waiting in self._waiting.items():
             now = self._read_row(run_id)
@@ -88,7 +98,7 @@ class LookOut:
                     changed.set()
 
     def _end(self) -> None:
-        if not self._waiting and not self._curious:
+        if not self._waiting and not self._curious and not self._patient:
             self._stop()
 
     def _stop(self) -> None:

@@ -82,6 +82,19 @@ class RecordsAsked(Asked):
     values: bool = True
 
 
+class SchedulesAsked(Asked):
+    """Which schedules."""
+
+    workflow: Text | None = None
+    status: Literal["active", "paused"] | None = None
+
+
+class FiresAsked(Asked):
+    """How many of its last fires."""
+
+    fires: int = Field(default=50, ge=0, le=_PAGE)
+
+
 class EventsAsked(Asked):
     """From where on; the header `Last-Event-ID` says the same and counts more."""
 

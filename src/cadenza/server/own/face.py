@@ -7,7 +7,7 @@ from typing import Any
 from .. import problem
 from ..refusal import Refusal
 from ..route import Call, Face, Route
-from . import acting, changes, inbox, me, runs, workflows
+from . import acting, changes, inbox, me, runs, schedules, workflows
 from .told import Well
 
 
@@ -48,6 +48,7 @@ OWN = Face(
         *acting.ROUTES,
         *changes.ROUTES,
         *inbox.ROUTES,
+        *schedules.ROUTES,
         *_WELL,
     ],
     refuse=problem.refuse,
