@@ -208,3 +208,26 @@ async def test_questions_that_todays_code_cannot_go_on_with_are_told(tmp_path: P
         assert "no step at review" in reason
         assert (told["fits"], told["held_count"]) == (0, 1)
         assert (await client.get(f"{V1}/workflows/shop/fit")).status_code == 404
+
+
+async def test_the_inputs_of_former_runs_are_told_each_once(store: str) -> None:
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[pay, shop])
+        auth = api_keys({ACME: Principal(name="a", resource_id="acme"), ADA: Principal(name="ada")})
+        async with served(app, auth=auth) as client:
+            runs = []
+            for value, resource in ((1, "acme"), (2, None), (1, None), (3, "acme")):
+                runs.append((await asked(app, value, resource_id=resource))[0])
+                await clock.advance("1s")
+            await app.workflow(pay).create_run()  # it has no input yet
+            await app.workflow(shop).create_run()
+
+            async def inputs(path: str = "", key: str = ADA) -> list[Any]:
+                found = await client.get(f"{V1}/workflows/pay/inputs{path}", headers=by(key))
+                return [(told["input"], told["run_id"]) for told in found.json()["inputs"]]
+
+            assert await inputs() == [(3, runs[3]), (1, runs[2]), (2, runs[1])]
+            assert await inputs("?limit=2") == [(3, runs[3]), (1, runs[2])]
+            assert await inputs("?limit=0") == []
+            assert await inputs(key=ACME) == [(3, runs[3]), (1, runs[0])]
+            assert (await client.get(f"{V1}/workflows/none/inputs", headers=by(ADA))).status_code == 404

@@ -92,8 +92,8 @@ class Store(Protocol):
         """The run's row alone."""
         ...
 
-    async def entries(self, run_id: str, *, after: int = 0) -> Sequence[Entry]:
-        """The entries with a number above *after*, in order; none for an unknown run."""
+    async def entries(self, run_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
+        """The entries with a number above *after*, in order, the first *limit* of them; none for an unknown run."""
         ...
 
     async def suspension(self, suspension_id: str) -> Suspension | None:

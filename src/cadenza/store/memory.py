@@ -88,10 +88,10 @@ class MemoryStore(MemorySchedules):
         run = self._find(run_id)
         return None if run is None else run.as_row()
 
-    async def entries(self, run_id: str, *, after: int = 0) -> Sequence[Entry]:
+    async def entries(self, run_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         """The entries with a number above *after*, in order."""
         run = self._find(run_id)
-        return [] if run is None else run.entries[max(after, 0) :]
+        return [] if run is None else run.entries[max(after, 0) :][:limit]
 
     async def suspension(self, suspension_id: str) -> Suspension | None:
         """One suspension's row."""

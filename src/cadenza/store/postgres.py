@@ -107,9 +107,9 @@ class PostgresStore(PostgresSchedules):
         found = await self._read(sql.ROW, run=run_id)
         return run_of(found[0]) if found else None
 
-    async def entries(self, run_id: str, *, after: int = 0) -> Sequence[Entry]:
+    async def entries(self, run_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         """The entries with a number above *after*, in order."""
-        found = await self._read(sql.ENTRIES, run=run_id, after=after)
+        found = await self._read(sql.ENTRIES, run=run_id, after=after, limit=limit)
         return [entry_from_json(seq, self._packing.unpack(payload)) for seq, payload in found]
 
     async def suspension(self, suspension_id: str) -> Suspension | None:
@@ -172,7 +172,7 @@ class PostgresStore(PostgresSchedules):
         row = await self._get(write.run_id)
         if prepared.payloads:
             last = write.expect + len(prepared.payloads)
-            found = await self._read(sql.ENTRIES, run=write.run_id, after=write.expect)
+            found = await self._read(sql.ENTRIES, run=write.run_id, after=write.expect, limit=None)
             kept = [payload for seq, payload in found if seq <= last]
             there = len(kept) == len(prepared.payloads) and all(
                 map(self._packing.same, kept, prepared.payloads)

@@ -101,8 +101,11 @@ LOAD = (
     f"(select {SUSPENSION} from cadenza_suspensions where run = r.id order by number) s) rows "
     "where r.id = %(run)s"
 )
-# The entries of a run after a number.
-ENTRIES = "select seq, payload from cadenza_entries where run = %(run)s and seq > %(after)s order by seq"
+# The entries of a run after a number, so many; null: all.
+ENTRIES = (
+    "select seq, payload from cadenza_entries where run = %(run)s and seq > %(after)s order by seq "
+    "limit %(limit)s::bigint"
+)
 # One suspension, and those that an answer names.
 ONE_SUSPENSION = f"select {SUSPENSION} from cadenza_suspensions where id = %(id)s"
 NAMED = f"select id, call, {SUSPENSION} from cadenza_suspensions where run = %(run)s and id = any(%(ids)s::text[])"

@@ -120,7 +120,7 @@ class SqliteStore(SqliteSchedules):
             db.execute("begin")
             try:
                 run = db.execute(sql.ROW, (run_id,)).fetchone()
-                entries = db.execute(sql.ENTRIES, (run_id, 0)).fetchall() if run else []
+                entries = db.execute(sql.ENTRIES, (run_id, 0, -1)).fetchall() if run else []
                 return run, entries, db.execute(sql.SUSPENSIONS, (run_id,)).fetchall() if run else []
             finally:
                 db.execute("commit")
@@ -143,9 +143,10 @@ class SqliteStore(SqliteSchedules):
         found: Row | None = self._read(lambda db: db.execute(sql.ROW, (run_id,)).fetchone())
         return found
 
-    async def entries(self, run_id: str, *, after: int = 0) -> Sequence[Entry]:
+    async def entries(self, run_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         """The entries with a number above *after*, in order."""
-        found = self._read(lambda db: db.execute(sql.ENTRIES, (run_id, after)).fetchall())
+        most = -1 if limit is None else limit
+        found = self._read(lambda db: db.execute(sql.ENTRIES, (run_id, after, most)).fetchall())
         return [entry_from_json(seq, self._packing.unpack(payload)) for seq, payload in found]
 
     async def suspension(self, suspension_id: str) -> Suspension | None:

@@ -71,8 +71,8 @@ CREATE = (
 )
 # One run's row.
 ROW = f"select {_RUN} from runs where id = ?"
-# The entries of a run after a number.
-ENTRIES = "select seq, payload from entries where run = ? and seq > ? order by seq"
+# The entries of a run after a number, so many.
+ENTRIES = "select seq, payload from entries where run = ? and seq > ? order by seq limit ?"
 # The suspensions of a run, in the order in which they were opened.
 _SUSPENSION = (
     "opened, state, deadline, due_at, told, claimed_by, claimed_at, answer, actor, via, key, reason, run_count, context, "

@@ -95,6 +95,12 @@ class FiresAsked(Asked):
     fires: int = Field(default=50, ge=0, le=_PAGE)
 
 
+class InputsAsked(Asked):
+    """How many."""
+
+    limit: int = Field(default=10, ge=0, le=100)
+
+
 class EventsAsked(Asked):
     """From where on; the header `Last-Event-ID` says the same and counts more."""
 

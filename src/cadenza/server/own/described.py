@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ...engine.deploy import DeployIssue, DeployReport
@@ -70,6 +71,22 @@ class WorkflowShown(CountsTold):
     state_schema: Any
     graph: Sequence[Mapping[str, Any]]
     steps: Mapping[str, StepTold]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputTold:
+    """An input that a run was given, and the last run that was."""
+
+    input: Any
+    run_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputsTold:
+    """What runs of a workflow were given lately: each input once, the latest first."""
+
+    inputs: Sequence[InputTold]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,18 +8,25 @@ from typing import Any
 
 from ...engine.deploy import check_deploy
 from ...errors import UnknownWorkflow
+from ...history.event import RunStarted
+from ...model.values import encode
 from ...store.base import Counted, RunQuery
 from ..route import Call, Route
-from .asked import CountsAsked
+from .asked import CountsAsked, InputsAsked
 from .described import (
     CountsTold,
     FitTold,
+    InputsTold,
+    InputTold,
     WorkflowShown,
     WorkflowsTold,
     fit_told,
     workflow_shown,
     workflow_told,
 )
+
+# So many of the newest runs are looked at for their inputs.
+_LOOKED_AT = 200
 
 
 async def list_workflows(call: Call[None, None]) -> WorkflowsTold:
@@ -43,6 +50,24 @@ async def check_fit(call: Call[None, None]) -> FitTold:
         resource=call.principal.resource_id,
     )
     return fit_told(report)
+
+
+async def list_inputs(call: Call[InputsAsked, None]) -> InputsTold:
+    workflow = call.cadenza.workflow(call.path["id"]).workflow
+    page = await call.cadenza.list_runs(
+        workflow=workflow, resource_id=call.principal.resource_id, limit=_LOOKED_AT
+    )
+    found: dict[bytes, InputTold] = {}
+    for row in page.runs:
+        if len(found) >= call.query.limit:
+            break
+        # How a run began stands in its first entry.
+        for entry in await call.cadenza.store.entries(row.id, limit=1):
+            if isinstance(entry.event, RunStarted):
+                given = entry.event.input
+                told = InputTold(input=given, run_id=row.id, created_at=row.created_at)
+                found.setdefault(encode(given), told)
+    return InputsTold(inputs=list(found.values()))
 
 
 async def count_runs(call: Call[CountsAsked, None]) -> CountsTold:
@@ -81,6 +106,17 @@ ROUTES: list[Route[Any, Any]] = [
         scope="read",
         summary="One workflow: its graph, its steps and their schemas",
         answer=WorkflowShown,
+        errors=(UnknownWorkflow,),
+        tags=("workflows",),
+    ),
+    Route(
+        method="GET",
+        path="/workflows/{id}/inputs",
+        handler=list_inputs,
+        scope="read",
+        summary="What its runs were given lately: each input once, the latest first",
+        query=InputsAsked,
+        answer=InputsTold,
         errors=(UnknownWorkflow,),
         tags=("workflows",),
     ),

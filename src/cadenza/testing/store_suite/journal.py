@@ -89,6 +89,9 @@ async def exercise_entries_are_read_after_a_number(make_store: MakeStore) -> Non
     async with opened(make_store, first=write(count=3, claim=claim())) as store:
         for number, expected in ((0, [1, 2, 3]), (1, [2, 3]), (3, []), (9, [])):
             assert [entry.seq for entry in await store.entries("r", after=number)] == expected
+            for most in (0, 1, 99):
+                found = await store.entries("r", after=number, limit=most)
+                assert [entry.seq for entry in found] == expected[:most]
 
 
 async def exercise_what_was_loaded_does_not_change_with_later_writes(make_store: MakeStore) -> None:
