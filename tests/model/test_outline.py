@@ -116,3 +116,51 @@ def test_each_kind_of_node_has_its_shape(
 def test_nodes_stand_in_the_order_in_which_they_run() -> None:
     graph = flow().then(one).sleep(1, id="s").then(two).commit().graph
     assert [node["id"] for node in outline(graph)] == ["one", "s", "two"]
+
+
+def test_lambdas_are_told_by_what_they_compute_where_the_code_is_there() -> None:
+    inner = flow("inner").branch([(lambda scope: scope.input["ä"] > 1, one)]).commit()
+    outer = (
+        flow()
+        .then(inner)
+        .dountil(
+            two,
+            lambda scope: (
+                scope.input > 3
+                and (
+                    scope.iteration == 2  # a comment
+                    or scope.input < 9
+                )
+            ),
+        )
+        .dowhile(one, lambda scope: True, id="named")
+        .commit()
+    )
+    nested, until, named = outline(outer.graph, outer)
+    assert nested["graph"][0]["branches"][0]["when"] == "scope.input['ä'] > 1"
+    assert until["when"] == "scope.input > 3 and (scope.iteration == 2 or scope.input < 9)"
+    assert named["when"] == "named"
+    # Without it, and where the source cannot be read, by their names.
+    assert outline(outer.graph)[1]["when"].startswith("lambda:")
+    made: dict[str, Any] = {}
+    exec(compile("condition = lambda scope: scope.input", "no such file", "exec"), made)
+    unread = flow().dountil(one, made["condition"]).commit()
+    assert outline(unread.graph, unread)[0]["when"].startswith("lambda:")
+
+
+def test_a_long_condition_is_cut() -> None:
+    long = (
+        flow()
+        .dountil(
+            one,
+            lambda scope: (
+                scope.input
+                in ["a long text"] * 2
+                + ["another, which is longer"] * 3
+                + ["and one that is even longer than the others are"]
+            ),
+        )
+        .commit()
+    )
+    (found,) = outline(long.graph, long)
+    assert (len(found["when"]), found["when"][-1]) == (120, "…")

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,6 +20,10 @@ from hypothesis import strategies as st
 from cadenza import Cadenza, Step, StepContext, Workflow
 from cadenza.errors import RunNotSuspended, StepNotSuspended
 from cadenza.execution.fan import Fan
+from cadenza.history.event import Entry
+from cadenza.history.record import ENDED
+from cadenza.history.snapshot import fold
+from cadenza.history.timeline import timeline
 from cadenza.store.memory import MemoryStore
 
 Plan = tuple[Any, ...]
@@ -240,6 +246,7 @@ async def _play(nodes: tuple[Plan, ...], data: st.DataObject) -> None:
         assert builder.entered == model.entered
         if said.how != "wait":
             break
+        check_timeline(await store.entries("r"))
         assert result.status == "suspended"
         assert {row.path for row in result.suspensions} == model.waiting
         if data.draw(st.booleans(), label="another process"):
@@ -270,7 +277,32 @@ async def _play(nodes: tuple[Plan, ...], data: st.DataObject) -> None:
         assert (result.status, result.error.message) == ("failed", said.value)
     else:
         assert (result.status, result.result) == ("success", said.value)
+    check_timeline(await store.entries("r"))
     await app.close()
+
+
+def check_timeline(entries: Sequence[Entry]) -> None:
+    """See that the timeline agrees with the snapshot, and that no place was in two states at once."""
+    found, run = timeline(entries), fold(entries)
+    visits = {visit.path: visit for visit in found.visits}
+    assert found.status == run.status
+    assert run.records.keys() <= visits.keys()
+    over = run.status in ENDED
+    assert over == all(span.end is not None for span in found.spans)
+    for path, visit in visits.items():
+        record = run.records.get(path)
+        if record is not None and record.ended:
+            assert (visit.status, visit.output, visit.ended_at) == (
+                record.status,
+                record.output,
+                record.ended_at,
+            )
+        assert visit.status in ENDED or not over
+        assert [span.end for span in visit.spans[:-1]].count(None) == 0
+        assert (visit.spans[-1].end is None) == (visit.status not in ENDED)
+        for one, two in pairwise(visit.spans):
+            assert one.end is not None
+            assert one.start <= one.end <= two.start
 
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"

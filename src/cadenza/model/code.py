@@ -5,14 +5,18 @@ A function is found again by the id that was given, by its name, or by a fingerp
 
 from __future__ import annotations
 
+from ast import parse, unparse
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
+from linecache import getline
 from types import CodeType
 from typing import Any
 
 from ..errors import AmbiguousCode, DefinitionError
 
+# A text for people is cut here.
+_LONGEST = 120
 _SCALARS = (str, int, float, bool, bytes, type(None))
 
 
@@ -70,6 +74,31 @@ def made_of(fn: Callable[..., Any]) -> str:
     name = getattr(fn, "__name__", "")
     code = fingerprint(fn) if isinstance(getattr(fn, "__code__", None), CodeType) else ""
     return f"{name if name != '<lambda>' else ''}:{code}"
+
+
+def text_of(fn: Callable[..., Any]) -> str:
+    """*fn* for people: its name; of a lambda what it computes, as far as its source can be read, else what `name_of` says."""
+    name = name_of(fn)
+    code = getattr(fn, "__code__", None)
+    if not name.startswith("lambda:") or not isinstance(code, CodeType):
+        return name
+    places = [place for place in code.co_positions() if all(part is not None for part in place) and place[3]]
+    if not places:
+        return name
+    first, begin = min((line or 0, column or 0) for line, _, column, _ in places)
+    last, end = max((line or 0, column or 0) for _, line, _, column in places)
+    lines = [getline(code.co_filename, number).encode() for number in range(first, last + 1)]
+    # Columns count bytes.
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][begin:]
+    source = b"".join(lines).decode(errors="replace").strip()
+    if not source:  # there is no such file
+        return name
+    try:
+        text = unparse(parse(f"({source})", mode="eval"))
+    except (SyntaxError, ValueError):  # it is another by now
+        return name
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _defaults(fn: Callable[..., Any]) -> list[object]:

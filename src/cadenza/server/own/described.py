@@ -139,7 +139,7 @@ def workflow_shown(workflow: Workflow[Any, Any], counted: Counted | None) -> Wor
         input_schema=_schema(workflow.input),
         result_schema=_schema(workflow.output),
         state_schema=_schema(workflow.state),
-        graph=outline(workflow.graph),
+        graph=outline(workflow.graph, workflow),
         steps=dict(_steps(workflow, "")),
         runs=found.runs,
         open=found.open,
