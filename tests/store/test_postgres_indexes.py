@@ -221,8 +221,18 @@ async def test_a_list_of_suspensions_walks_its_index(index: str, filled: psycopg
     assert "Seq Scan" not in found, found
 
 
-async def test_the_questions_of_some_runs_are_found_by_their_runs(filled: psycopg.Connection[Any]) -> None:
-    statement, values = suspensions(SuspensionQuery(run_ids=["run-7", "run-8"], limit=None))
+@pytest.mark.parametrize(
+    "query",
+    [
+        SuspensionQuery(run_ids=["run-7", "run-8"], limit=None),
+        SuspensionQuery(resource="resource-7", limit=10),
+    ],
+    ids=["some runs", "a resource"],
+)
+async def test_the_questions_of_some_runs_are_found_by_their_runs(
+    query: SuspensionQuery, filled: psycopg.Connection[Any]
+) -> None:
+    statement, values = suspensions(query)
     found = plan(filled, statement, values)
     assert "cadenza_suspensions_by_run" in found, found
     assert "Seq Scan" not in found, found

@@ -375,7 +375,7 @@ def test_counting_some_runs_reads_those_alone(query: RunQuery, path: Path) -> No
     migrate(path)
     where, values = on_runs(query, SQLITE)
     with raw(path) as db:
-        steps = plan(db, counting(where), values)
+        steps = plan(db, counting(where, SQLITE), values)
     # Questions by the index of those that are open; only who counts all runs there are reads them all.
     scanned = [step for step in steps if step.startswith("SCAN")]
     assert all("suspensions USING INDEX suspensions_open" in step for step in scanned), steps

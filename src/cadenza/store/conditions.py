@@ -12,15 +12,16 @@ from .rows import micros, names_column
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a database says it: a named value, the place of a text in another, and a limit that is none."""
+    """How a database says it: a named value, the place of a text in another, a limit that is none, and how tables are called."""
 
     value: str
     position: str
     unlimited: int | None
+    prefix: str = ""
 
 
 SQLITE = Dialect(value=":{}", position="instr", unlimited=-1)
-POSTGRES = Dialect(value="%({})s", position="strpos", unlimited=None)
+POSTGRES = Dialect(value="%({})s", position="strpos", unlimited=None, prefix="cadenza_")
 
 
 class _Conditions:
@@ -69,7 +70,12 @@ def on_suspensions(query: SuspensionQuery, dialect: Dialect) -> tuple[str, dict[
         conditions.add("state = 'open'")  # as the indexes say it
     elif query.state is not None:
         conditions.add("state = {state}", state=query.state)
-    for column, value in (("run", query.run_id), ("event", query.event), ("workflow", query.workflow)):
+    for column, value in (
+        ("run", query.run_id),
+        ("event", query.event),
+        ("workflow", query.workflow),
+        ("claimed_by", query.claimed_by),
+    ):
         if value is not None:
             conditions.add(f"{column} = {{{column}}}", **{column: value})
     for column, value in (("labels", query.label), ("assigned", query.assignee)):
@@ -80,14 +86,19 @@ def on_suspensions(query: SuspensionQuery, dialect: Dialect) -> tuple[str, dict[
         runs = {f"run{i}": run_id for i, run_id in enumerate(query.run_ids)}
         among = ", ".join(f"{{{name}}}" for name in runs)
         conditions.add(f"run in ({among})" if among else "false", **runs)
+    if query.resource is not None:
+        conditions.add(
+            f"run in (select id from {dialect.prefix}runs where resource = {{resource}})",
+            resource=query.resource,
+        )
     if query.opened_to is not None:
         conditions.add("opened_at <= {opened_to}", opened_to=micros(query.opened_to))
     return conditions.where, conditions.values
 
 
-def counting(where: str, prefix: str = "") -> str:
+def counting(where: str, dialect: Dialect) -> str:
     """The statement that counts the runs which meet *where* by workflow and status, and their open suspensions (status null)."""
-    runs, suspensions = f"{prefix}runs", f"{prefix}suspensions"
+    runs, suspensions = f"{dialect.prefix}runs", f"{dialect.prefix}suspensions"
     # Without a condition every run is looked at once, and no suspension need know its run.
     theirs = f" and run in (select id from {runs}{where})" if where else ""
     return (

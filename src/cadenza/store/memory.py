@@ -327,13 +327,16 @@ class MemoryStore(MemorySchedules):
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
         """The suspension rows that match."""
-        found = [row for row in self._rows() if means(query, row)]
+        found = list(self._meant(query))
         found.sort(key=lambda row: (row.opened_at, row.id))
         return found[query.offset :][: query.limit]
 
     async def count_suspensions(self, query: SuspensionQuery) -> int:
         """How many suspension rows match."""
-        return sum(means(query, row) for row in self._rows())
+        return sum(1 for _ in self._meant(query))
+
+    def _meant(self, query: SuspensionQuery) -> Iterator[Suspension]:
+        return (row for row in self._rows() if means(query, row, self._runs[row.run_id].row.resource))
 
     # ------------------------------------------------------------------ waiting
 

@@ -143,8 +143,8 @@ def counted(runs: Iterable[Run]) -> Mapping[str, Counted]:
     }
 
 
-def means(query: SuspensionQuery, row: Suspension) -> bool:
-    """Whether *query* means *row*."""
+def means(query: SuspensionQuery, row: Suspension, resource: str | None) -> bool:
+    """Whether *query* means *row*, whose run is of *resource*."""
     return (
         (query.run_id is None or row.run_id == query.run_id)
         and (query.run_ids is None or row.run_id in query.run_ids)
@@ -153,5 +153,7 @@ def means(query: SuspensionQuery, row: Suspension) -> bool:
         and (query.workflow is None or row.workflow == query.workflow)
         and (query.label is None or query.label in row.labels)
         and (query.assignee is None or query.assignee in row.assigned)
+        and (query.claimed_by is None or row.claimed_by == query.claimed_by)
+        and (query.resource is None or resource == query.resource)
         and (query.opened_to is None or row.opened_at <= query.opened_to)
     )

@@ -261,7 +261,7 @@ class SuspensionQuery:
     """Which suspension rows, oldest first. `run_ids` are some runs at once.
 
     `event` is the name of the event that they wait for, `label` one of their labels, `assignee` one of those that they are
-    assigned to, `opened_to` an inclusive bound.
+    assigned to, `claimed_by` who has claimed them, `resource` that of their runs, `opened_to` an inclusive bound.
     """
 
     run_id: str | None = None
@@ -271,6 +271,8 @@ class SuspensionQuery:
     workflow: str | None = None
     label: str | None = None
     assignee: str | None = None
+    claimed_by: str | None = None
+    resource: str | None = None
     opened_to: datetime | None = None
     limit: int | None = 100
     offset: int = 0

@@ -23,7 +23,7 @@ def find(query: RunQuery) -> tuple[str, dict[str, Any]]:
 def counts(query: RunQuery) -> tuple[str, dict[str, Any]]:
     """How many of the runs that match stand how, by workflow, and their open suspensions."""
     where, values = on_runs(query, POSTGRES)
-    return counting(where, "cadenza_"), values
+    return counting(where, POSTGRES), values
 
 
 def recent() -> str:

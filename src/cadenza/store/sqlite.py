@@ -182,7 +182,7 @@ class SqliteStore(SqliteSchedules):
     def _counts(self, query: RunQuery) -> Mapping[str, Counted]:
         where, values = on_runs(query, SQLITE)
         with closing(connect(self.path)) as db:
-            return counted(db.execute(counting(where), values))
+            return counted(db.execute(counting(where, SQLITE), values))
 
     async def recent(self, since: datetime) -> Sequence[RunRow]:
         """The runs that were last written to at *since* or later."""

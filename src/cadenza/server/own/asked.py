@@ -115,6 +115,8 @@ class InboxAsked(Asked):
     run_id: Text | None = None
     label: Text | None = None
     assignee: Text | None = None
+    claimed_by: Text | None = None
+    resource_id: Text | None = None
     event: Text | None = None
     older_than: str | None = Field(default=None, description="a duration: 3d, 1h 30m", max_length=50)
     limit: int = Field(default=100, ge=0, le=_PAGE)

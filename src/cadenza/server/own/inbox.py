@@ -31,17 +31,13 @@ _KEY = 255
 
 async def list_inbox(call: Call[InboxAsked, None]) -> InboxTold:
     query = call.query.model_dump()
-    if call.principal.resource_id is None:
-        page = await call.cadenza.inbox.list(**query)
-        return InboxTold(items=[question_told(row) for row in page.items], total=page.total)
-    # Whose run it is stands in the run's row. Those who see one resource alone have few questions.
-    limit, offset = query.pop("limit"), query.pop("offset")
-    mine = [
-        row
-        for row in (await call.cadenza.inbox.list(**query, limit=None)).items
-        if (run := await call.cadenza.store.row(row.run_id)) and run.resource == call.principal.resource_id
-    ]
-    return InboxTold(items=[question_told(row) for row in mine[offset:][:limit]], total=len(mine))
+    mine = call.principal.resource_id
+    if mine is not None and query["resource_id"] not in {None, mine}:
+        return InboxTold(items=[], total=0)
+    if mine is not None:
+        query["resource_id"] = mine
+    page = await call.cadenza.inbox.list(**query)
+    return InboxTold(items=[question_told(row) for row in page.items], total=page.total)
 
 
 async def get_question(call: Call[None, None]) -> QuestionTold:

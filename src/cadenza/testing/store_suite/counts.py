@@ -45,6 +45,25 @@ async def exercise_the_questions_of_many_runs_are_found_at_once(make_store: Make
             assert await store.count_suspensions(query) == len(expected), run_ids
 
 
+async def exercise_questions_are_found_by_who_claimed_them_and_by_the_resource_of_their_runs(
+    make_store: MakeStore,
+) -> None:
+    async with opened(make_store) as store:
+        await _fill(store)
+        await store.set_claimant("a-2-s", None, "ada", after(9))
+        for query, expected in (
+            (SuspensionQuery(claimed_by="ada"), ["a-2-s"]),
+            (SuspensionQuery(claimed_by="bob"), []),
+            (SuspensionQuery(resource="x"), ["a-1-s", "b-5-s"]),
+            (SuspensionQuery(resource="y"), []),
+            (SuspensionQuery(resource="y", state=None), ["a-3-s"]),
+            (SuspensionQuery(resource="x", workflow="ship"), ["b-5-s"]),
+            (SuspensionQuery(resource="x", claimed_by="ada"), []),
+        ):
+            assert [row.id for row in await store.suspensions(query)] == expected, query
+            assert await store.count_suspensions(query) == len(expected), query
+
+
 async def exercise_runs_that_were_written_to_lately_are_found(make_store: MakeStore) -> None:
     async with opened(make_store) as store:
         await store.create(new_run("old"))
