@@ -118,7 +118,7 @@ class Inbox:
             row = await self.get(suspension_id)
             refuse(row)
             check_actor(row, actor, await self._engine.snapshot(row.run_id))
-        return await self.get(suspension_id)
+        return await self._changed(row)
 
     async def release(self, suspension_id: str, actor: str | None = None) -> Suspension:
         """Let anybody answer again who may. With *actor* only if it is they who have claimed it.
@@ -130,7 +130,7 @@ class Inbox:
         if actor is not None and row.claimed_by not in {None, actor}:
             raise AlreadyClaimed(row.id, show(row.path), row.claimed_by, row.claimed_at)
         await self._engine.set_claimant(row, None)
-        return await self.get(suspension_id)
+        return await self._changed(row)
 
     async def extend(self, suspension_id: str, deadline: Duration | datetime) -> Suspension:
         """Give an open question another deadline: from now, or a moment. What then follows stays as it was asked.
@@ -151,7 +151,7 @@ class Inbox:
         _, told = stage_of(moved)
         if not await self._engine.extend(row, until, due_after(moved, told)):
             refuse(await self.get(suspension_id))
-        return await self.get(suspension_id)
+        return await self._changed(row)
 
     async def answer(
         self,
@@ -217,6 +217,10 @@ class Inbox:
         rows = await self._engine.store.suspensions(SuspensionQuery(run_id=run_id, state=None, limit=None))
         closings = [_closing(row) for row in rows if row.state != "open"]
         return sorted(closings, key=lambda closing: closing.at)
+
+    async def _changed(self, row: Suspension) -> Suspension:
+        self._engine.feed.touch(row.run_id)
+        return await self.get(row.id)
 
     async def _find(self, suspension_id: str) -> tuple[Suspension, Workflow[Any, Any]]:
         row = await self._engine.store.suspension(suspension_id)

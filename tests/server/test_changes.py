@@ -82,6 +82,21 @@ async def test_what_happens_to_any_run_is_told(store: str) -> None:
             await until(events, pending.id, "pending")
 
 
+async def test_a_claim_is_told_to_those_who_follow_the_process_that_took_it(store: str) -> None:
+    app = Cadenza(store=store, workflows=[pay])
+    async with listening(create_app(app)) as base:
+        run_id, question = await asked(app)
+        async with following(base) as events, httpx2.AsyncClient(base_url=base) as client:
+            for action, body in (
+                ("claim", {"actor": "ada"}),
+                ("extend", {"deadline": "3d"}),
+                ("release", {}),
+            ):
+                done = await client.post(f"/api/v1/inbox/{question}/{action}", json=body)
+                assert done.status_code == 200, done.text
+                assert len(await until(events, run_id, "suspended")) == 1
+
+
 async def test_what_another_process_does_is_told(store: str) -> None:
     if store == "memory://":
         return  # no other process can see it
