@@ -80,6 +80,9 @@ def test_the_routes_inside_fastapi_stand_in_its_own_document() -> None:
     operation = document["paths"]["/api/workflows/{workflow_id}/start-async"]["post"]
     assert [parameter["name"] for parameter in operation["parameters"]] == ["workflow_id", "runId"]
     assert "$ref" not in json.dumps(operation["requestBody"])
+    begun = document["paths"]["/api/v1/workflows/{id}/runs"]["post"]["responses"]
+    assert {"201", "422"} <= begun.keys()
+    assert "200" not in begun
 
 
 def test_openapi_is_served() -> None:

@@ -40,6 +40,7 @@ def router(
                 f"{face.prefix}{route.path}",
                 endpoint(host, face, route),
                 methods=[route.method],
+                status_code=route.status,
                 summary=route.summary,
                 tags=list(route.tags),
                 include_in_schema=route.documented,
