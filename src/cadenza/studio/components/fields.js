@@ -48,7 +48,7 @@ function Help({ field, id }) {
   const hint = field.hints.join(", ");
   if (!field.help && !hint) return null;
   return html`<p class="form-help" id=${`${id}-help`}>
-    ${field.help}${field.help && hint ? " " : ""}${hint && html`<span class="form-hint">${hint[0].toUpperCase() + hint.slice(1)}</span>`}
+    ${field.help}${field.help && hint ? " · " : ""}${hint && html`<span class="form-hint">${hint[0].toUpperCase() + hint.slice(1)}</span>`}
   </p>`;
 }
 
@@ -238,14 +238,14 @@ function ObjectView(props) {
 export function Fields({ field, state, change, at }) {
   return html`${(field.fields?.() ?? []).map((inner) => html`<${FieldView} key=${inner.key} field=${inner} state=${state.parts[inner.key]} at=${`${at}/${inner.key}`}
       change=${(/** @type {Parameters<Change>[0]} */ next) => change((last) => ({ ...last, parts: { ...last.parts, [inner.key]: next(last.parts[inner.key]) } }))} />`)}
-    ${field.item && html`<${Rows} field=${field} state=${state} change=${change} at=${at} name="Further field" keyed />`}`;
+    ${field.item && html`<${Rows} field=${field} state=${state} change=${change} at=${at} name="Further field" titled keyed />`}`;
 }
 
 /** @param {Props} props */
 function TupleView(props) {
   const { field, state, change, at } = props;
   return html`<${Missing} props=${props}>
-    <div class="form-fields form-card">${(field.fields?.() ?? []).map((inner, i) => html`<${FieldView} key=${i} field=${inner} state=${state.parts[i]} at=${`${at}/${i}`}
+    <div class="form-fields form-parts">${(field.fields?.() ?? []).map((inner, i) => html`<${FieldView} key=${i} field=${inner} state=${state.parts[i]} at=${`${at}/${i}`}
       change=${(/** @type {Parameters<Change>[0]} */ next) => change((last) => ({ ...last, parts: last.parts.map((/** @type {State} */ part, /** @type {number} */ j) => (j === i ? next(part) : part)) }))} />`)}</div>
   <//>`;
 }
@@ -259,8 +259,8 @@ function ListView(props) {
   return html`<${Missing} props=${props} open=${open}><${Rows} field=${field} state=${state} change=${change} at=${at} name=${name} keyed=${field.kind === "map"} /><//>`;
 }
 
-/** Rows to add and remove. @param {{field: Field, state: State, change: Change, at: string, name: string, keyed?: boolean}} props */
-function Rows({ field, state, change, at, name, keyed = false }) {
+/** Rows to add and remove. @param {{field: Field, state: State, change: Change, at: string, name: string, keyed?: boolean, titled?: boolean}} props */
+function Rows({ field, state, change, at, name, keyed = false, titled = false }) {
   const item = /** @type {Field} */ (field.item?.());
   const list = useRef(/** @type {any} */ (null));
   const added = useRef(false);
@@ -275,6 +275,7 @@ function Rows({ field, state, change, at, name, keyed = false }) {
   const edit = (id, next) => turn((rows) => rows.map((row) => (row.id === id ? next(row) : row)));
   const wide = ["object", "list", "map", "tuple", "union"].includes(item.kind);
   return html`<div class="form-rows">
+    ${titled && html`<p class="form-label">${name}s</p>`}
     <ol ref=${list}>
       ${state.rows.map((/** @type {State} */ row, /** @type {number} */ i) => html`<li key=${row.id} class=${`form-row ${wide ? "form-card" : ""}`}>
         ${keyed && html`<${Key} field=${field} row=${row} at=${`${at}/${row.id}/key`} label=${`Key of ${name} ${i + 1}`} change=${(/** @type {string} */ key) => edit(row.id, (last) => ({ ...last, key }))} />`}

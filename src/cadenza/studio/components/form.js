@@ -40,7 +40,7 @@ export function SchemaForm({ schema, initial, issues = NONE, busy = false, submi
   const shown = own.length ? own : issues;
   // The issues are about what was sent; where it was is what counts.
   const placed = useMemo(
-    () => (text === null ? place(field, held.state, shown) : { at: new Map(), loose: shown }),
+    () => (text === null ? place(field, held.state, shown) : { at: new Map(), names: new Map(), loose: shown }),
     [shown, field, text === null],
   );
   useEffect(() => {
@@ -115,7 +115,7 @@ export function SchemaForm({ schema, initial, issues = NONE, busy = false, submi
 
 /** What is wrong, with the way to it; nothing where the one field that is wrong says so itself. @param {{uid: string, placed: ReturnType<typeof place>, whole: boolean}} props */
 function Summary({ uid, placed, whole }) {
-  const { at, loose } = placed;
+  const { at, names, loose } = placed;
   if (!loose.length && at.size < 2) return null;
   /** @param {Event} event @param {string} id */
   const go = (event, id) => {
@@ -129,7 +129,7 @@ function Summary({ uid, placed, whole }) {
     ${!(whole && count === 1) && html`<p>${count === 1 ? "One thing is wrong" : `${count} things are wrong`}</p>`}
     <ul>
       ${loose.map(({ path, message }, i) => html`<li key=${`${i}`}>${path && html`<code>${path}</code>`}${path && " "}${message}</li>`)}
-      ${[...at].map(([place, messages]) => html`<li key=${place}><a href=${`#${idOf(uid, place)}`} onClick=${(/** @type {Event} */ event) => go(event, idOf(uid, place))}>${messages[0]}</a></li>`)}
+      ${[...at].map(([place, messages]) => html`<li key=${place}><a href=${`#${idOf(uid, place)}`} onClick=${(/** @type {Event} */ event) => go(event, idOf(uid, place))}>${names.get(place) || "Value"}</a>: ${messages[0]}</li>`)}
     </ul>
   </div>`;
 }

@@ -9,19 +9,22 @@
 /** @typedef {Map<string, string[]>} Messages by the place of a field: `/lines/7/amount` in the row with the number 7; the inside of a union is `/=` */
 /** @typedef {{field: Field, state: State, at: string, rest: Rest}} Step into a field */
 
-/** The messages at their fields, and the issues that have none. @param {Field} field @param {State} state @param {Issue[]} issues @returns {{at: Messages, loose: Issue[]}} */
+/** @typedef {{at: Messages, names: Map<string, string>, loose: Issue[]}} Placed `names` are the titles at the places of `at` */
+
+/** The messages at their fields, and the issues that have none. @param {Field} field @param {State} state @param {Issue[]} issues @returns {Placed} */
 export function place(field, state, issues) {
-  /** @type {Messages} */
-  const at = new Map();
-  /** @type {Issue[]} */
-  const loose = [];
-  spread(field, state, "", issues.map((issue) => ({ rest: issue.path || null, issue })), at, loose);
-  return { at, loose };
+  /** @type {Placed} */
+  const placed = { at: new Map(), names: new Map(), loose: [] };
+  spread(field, state, "", "", issues.map((issue) => ({ rest: issue.path || null, issue })), placed);
+  return placed;
 }
 
-/** @param {Field} field @param {State} state @param {string} here @param {Open[]} open @param {Messages} at @param {Issue[]} loose */
-function spread(field, state, here, open, at, loose) {
+/** @param {Field} field @param {State} state @param {string} here @param {string} around @param {Open[]} open @param {Placed} placed */
+function spread(field, state, here, around, open, placed) {
+  const { at, names, loose } = placed;
+  const name = (here && !here.endsWith("/=") && field.title) || around; // an item is called as its list, a variant as its union
   const put = (/** @type {string} */ message) => {
+    names.set(here, name);
     const there = at.get(here) ?? [];
     if (!there.includes(message)) at.set(here, [...there, message]);
   };
@@ -38,7 +41,7 @@ function spread(field, state, here, open, at, loose) {
     // What other members of a union miss is of interest only where nothing is said of the one that was chosen.
     else if (!steps.some(Boolean)) put(issue.message);
   });
-  for (const { field: to, state: held, at: where, open: more } of inner.values()) spread(to, held, where, more, at, loose);
+  for (const { field: to, state: held, at: where, open: more } of inner.values()) spread(to, held, where, name, more, placed);
 }
 
 /** The step that *rest* makes from *field*; none where it ends here. @param {Field} field @param {State} state @param {string} here @param {Rest} rest @returns {Step | undefined} */

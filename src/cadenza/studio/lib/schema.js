@@ -62,7 +62,9 @@ function make(given, { root, key = "", title, required = true, tag }) {
     schema,
   };
   if (schema.default !== undefined && exact(schema.default)) field.preset = schema.default;
-  return Object.assign(field, kindOf(schema, root, ui, nullable, tag));
+  Object.assign(field, kindOf(schema, root, ui, nullable, tag));
+  if (field.kind === "json") field.placeholder ||= "JSON";
+  return field;
 }
 
 /** @param {Schema} schema @param {Schema} root @param {Record<string, any>} ui @param {boolean} nullable @param {Place["tag"]} tag @returns {Partial<Field>} */
@@ -295,7 +297,7 @@ const FORMATS = /** @type {Record<string, string>} */ ({
   duration: "such as 1:30:00 or P3DT12H",
   uuid: "a UUID",
   uri: "an address such as https://example.com",
-  "json-string": "JSON",
+  json: "JSON",
 });
 
 /** @param {Schema} schema @returns {string[]} */
@@ -313,7 +315,7 @@ function hints(schema) {
   found.push(...range(schema.minProperties, schema.maxProperties, "item"));
   if (schema.uniqueItems) found.push("each only once");
   if (pattern && schema.type === "string") found.push(`pattern ${pattern}`);
-  const format = schema.contentMediaType === "application/json" ? "json-string" : schema.format;
+  const format = schema.contentMediaType === "application/json" ? "json" : schema.format;
   return FORMATS[format] ? [...found, FORMATS[format]] : found;
 }
 
