@@ -1,0 +1,26 @@
+// Makes src/cadenza/studio/vendor/: one small module, with the licences of what is in it.
+import { readFile, writeFile } from "node:fs/promises";
+import { build } from "esbuild";
+
+const target = new URL("../../src/cadenza/studio/vendor/", import.meta.url);
+const parts = ["preact", "htm"];
+const about = await Promise.all(
+  parts.map(async (name) => {
+    const home = new URL(`node_modules/${name}/`, import.meta.url);
+    const { version, license } = JSON.parse(await readFile(new URL("package.json", home), "utf8"));
+    return { name, version, license, text: await readFile(new URL("LICENSE", home), "utf8") };
+  }),
+);
+await build({
+  entryPoints: [new URL("vendored.mjs", import.meta.url).pathname],
+  outfile: new URL("preact.js", target).pathname,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  legalComments: "none",
+  banner: { js: `// ${about.map((part) => `${part.name} ${part.version} (${part.license})`).join(", ")}; made by \`make vendor\`.` },
+});
+await writeFile(
+  new URL("LICENSES.txt", target),
+  about.map((part) => `${part.name} ${part.version}\n\n${part.text.trim()}\n`).join(`\n${"-".repeat(80)}\n\n`),
+);
