@@ -129,7 +129,7 @@ class _Layout:
         end = top + body.h + GAP
         self._edge([(cx, top - GAP), (cx, top)], body.to, head=body.head)
         body.put(cx, top)
-        self._edge([(cx, end - GAP), (cx, end)], "")
+        self._edge([(cx, end - GAP), (cx, end)], "", head=False)
         out = self._out
         out.width, out.height = 2 * cx, end + 2 * MARK + MARGIN
         out.start, out.end = (cx, MARGIN + MARK), (cx, end + MARK)

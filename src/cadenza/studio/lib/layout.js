@@ -249,6 +249,6 @@ export function layout(items, { live = false, collapsed = new Set() } = {}) {
   const end = top + all.h + GAP;
   edge([[cx, top - GAP], [cx, top]], all.to, all.head);
   all.put(cx, top);
-  edge([[cx, end - GAP], [cx, end]], "");
+  edge([[cx, end - GAP], [cx, end]], "", false);
   return { width: 2 * cx, height: end + 2 * MARK + MARGIN, start: [cx, MARGIN + MARK], end: [cx, end + MARK], nodes, groups, edges };
 }
