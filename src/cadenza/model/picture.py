@@ -50,7 +50,7 @@ class Group(Node):
 
 @dataclass(slots=True, kw_only=True)
 class Edge:
-    """A line with its head. `to` is the place it leads to, `label` a condition on it, at (x, y), `w` wide."""
+    """A line with its head. `to` is the place it leads to (out of a block: comes from), `label` a condition on it, at (x, y), `w` wide."""
 
     d: str
     to: str
@@ -310,7 +310,7 @@ class _Block:
             )
             bottom = top + part.h
             out = [(cx, bottom), (cx, last)] if straight else [(at, bottom), (at, end), (cx, end), (cx, last)]
-            edge(out, "", head=False)
+            edge(out, part.to, head=False)
         elif self._whens:
             way_in = edge([(at, top - 32), (at, top)], part.to)
         if way_in is not None and self._whens:

@@ -12,7 +12,7 @@
  *   w: number, h: number}} Node
  * A box around others; `key` is "" where it is no place of its own. `members` are the first places of a branch's ways.
  * @typedef {Node & {members: string[]}} Group
- * A line with its head. `to` is the place it leads to, `label` a condition on it, at (x, y), w wide.
+ * A line with its head. `to` is the place it leads to (out of a block: comes from), `label` a condition on it, at (x, y), w wide.
  * @typedef {{d: string, to: string, title: string, label: string, x: number, y: number, w: number}} Edge
  * @typedef {{width: number, height: number, start: number[], end: number[], nodes: Node[], groups: Group[], edges: Edge[]}} Picture
  * Something whose size is known. `to` is its first place; `head` tells whether the line to it ends at its border.
@@ -36,7 +36,7 @@ function units(text) {
 }
 
 /** *text*, or its beginning if it is longer than *limit* letters. @param {string} text @param {number} limit */
-function cut(text, limit) {
+export function cut(text, limit) {
   if (units(text) <= limit) return text;
   let kept = "";
   for (const sign of text) {
@@ -217,7 +217,7 @@ export function layout(items, { live = false, collapsed = new Set() } = {}) {
       const [turn, end] = [y + 36, y + h - 12];
       if (rows === 1) {
         edge(at === cx ? [[cx, y], [cx, top]] : [[cx, y], [cx, turn], [at, turn], [at, top]], part.to);
-        edge(at === cx ? [[cx, top + part.h], [cx, y + h]] : [[at, top + part.h], [at, end], [cx, end], [cx, y + h]], "", false);
+        edge(at === cx ? [[cx, top + part.h], [cx, y + h]] : [[at, top + part.h], [at, end], [cx, end], [cx, y + h]], part.to, false);
       } else if (whens.length) edge([[at, top - 32], [at, top]], part.to);
       if (!whens.length) return;
       const [last, pill] = [edges.length - (rows === 1 ? 2 : 1), even(units(texts[i]) * 7 + 20)];
