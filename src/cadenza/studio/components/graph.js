@@ -1,5 +1,5 @@
 // The graph of a workflow, and of a run: each node says how it stands.
-import { html, useEffect, useMemo, useState } from "../vendor/preact.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { countOf, cut, layout, nestedOf } from "../lib/layout.js";
 import { fitted, neighbour, showing, zoomed } from "../lib/panning.js";
 import { byPlace, sleepsOf, standing, untaken } from "../lib/standing.js";
@@ -71,7 +71,18 @@ export function WorkflowGraph({ graph, records, selected = null, onSelect, label
   }, []);
 
   /** @param {string} key */
-  const toggle = (key) => setCollapsed((old) => new Set(old.has(key) ? [...old].filter((other) => other !== key) : [...old, key]));
+  const focus = (key) => /** @type {SVGElement | null | undefined} */ (canvas.current?.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus({ preventScroll: true });
+  const folded = useRef("");
+  /** @param {string} key */
+  const toggle = (key) => {
+    folded.current = key;
+    setCollapsed((old) => new Set(old.has(key) ? [...old].filter((other) => other !== key) : [...old, key]));
+  };
+  useLayoutEffect(() => {
+    // Its box is another one now.
+    if (folded.current) focus(folded.current);
+    folded.current = "";
+  }, [collapsed]);
   const nested = new Set(nestedOf(graph));
 
   /** @param {KeyboardEvent} event @param {Node} place */
@@ -85,7 +96,7 @@ export function WorkflowGraph({ graph, records, selected = null, onSelect, label
     else if (to) {
       setAt(to.key);
       look((view, room) => showing(view, to, room));
-      /** @type {HTMLElement | null | undefined} */ (canvas.current?.querySelector(`[data-key="${CSS.escape(to.key)}"]`))?.focus({ preventScroll: true });
+      focus(to.key);
     } else if (!event.key.startsWith("Arrow")) return;
     event.preventDefault();
     event.stopPropagation();
@@ -97,10 +108,10 @@ export function WorkflowGraph({ graph, records, selected = null, onSelect, label
     const words = told.text || (live ? statusOf(told.status).label.toLowerCase() : WORDS[place.kind] ?? "step");
     const expanded = nested.has(place.key) ? String(!collapsed.has(place.key)) : undefined;
     return html`<g key=${place.key} data-key=${place.key} role="button" tabindex=${place.key === home ? 0 : -1}
-      aria-label=${`${place.title}, ${words}`} aria-pressed=${onSelect ? String(place.key === selected) : undefined} aria-expanded=${expanded}
+      aria-label=${[place.title, "members" in place && place.detail, words].filter(Boolean).join(", ")} aria-pressed=${onSelect ? String(place.key === selected) : undefined} aria-expanded=${expanded}
       class=${`graph-place is-${told.status} tone-${statusOf(told.status).tone} ${place.key === selected ? "graph-selected" : ""}`}
       onFocus=${() => setAt(place.key)} onKeyDown=${(/** @type {KeyboardEvent} */ event) => onKey(event, place)}
-      onClick=${() => moving() || onSelect?.(place.key)}><title>${place.title}${words ? `: ${words}` : ""}</title>${children}</g>`;
+      onClick=${() => moving() || onSelect?.(place.key)}><title>${place.title}: ${words}</title>${children}</g>`;
   };
 
   /** @param {Node} place @param {number} x @param {number} y */
@@ -122,7 +133,7 @@ export function WorkflowGraph({ graph, records, selected = null, onSelect, label
     const words = live && group.key && told.text ? cut(told.text, Math.floor((group.w - 80) / 6.5)) : "";
     const inner = html`${group.key && html`<rect class="graph-hit" x=${group.x} y=${group.y} width=${group.w} height=${live ? 52 : 36} rx="12" />`}
       ${sign(group.key ? told.status : "none", group.kind, group.x + 14, group.y + (words ? 18 : 10))}
-      <text class="graph-caption" x=${group.x + (words ? 44 : 36)} y=${group.y + 23}>${group.label}${group.detail && html`<tspan class="graph-detail" dx="8">${group.detail}</tspan>`}</text>
+      <text class="graph-caption" x=${group.x + (words ? 44 : 36)} y=${group.y + 23}>${group.label} ${group.detail && html`<tspan class="graph-detail" dx="4">${group.detail} </tspan>`}</text>
       ${words && html`<text class="graph-detail" x=${group.x + 44} y=${group.y + 40}>${words}</text>`}`;
     return html`<g key=${`${group.x} ${group.y}`}>${group.key ? button(group, inner) : inner}${fold(group, group.x + group.w - 32, group.y + 7)}</g>`;
   };
@@ -137,7 +148,7 @@ export function WorkflowGraph({ graph, records, selected = null, onSelect, label
       ${node.kind === "workflow" && html`<rect class="graph-box" x=${node.x + 4} y=${node.y + 4} width=${node.w} height=${node.h} rx="9" />`}
       <rect class="graph-box" x=${node.x} y=${node.y} width=${node.w} height=${node.h} rx="9" />
       ${sign(told.status, node.kind, node.x + 16, middle - 8)}
-      <text class="graph-label" x=${node.x + 44} y=${under ? middle - 3 : middle + 5}>${node.label}</text>
+      <text class="graph-label" x=${node.x + 44} y=${under ? middle - 3 : middle + 5}>${node.label} </text>
       ${under && html`<text class="graph-detail" x=${node.x + 44} y=${middle + 15}>${under}</text>`}`)}${fold(node, node.x + node.w - 30, middle - 12)}</g>`;
   };
 
