@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import floor
 from typing import TypeAlias
 
+from .duration import lasting
 from .values import Json
 
 _Point: TypeAlias = tuple[int, int]
@@ -355,23 +355,11 @@ def _line(points: Sequence[_Point], *, head: bool) -> str:
     return f"{d}M{x - 4},{y - 5}L{x},{y - 1}L{x + 4},{y - 5}" if head else d
 
 
-def _lasting(seconds: float) -> str:
-    if seconds < 1:
-        return f"{max(0, floor(seconds * 1000 + 0.5))} ms"
-    rest = floor(seconds + 0.5)
-    parts: list[str] = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        if len(parts) < 2 and rest >= size:
-            parts.append(f"{rest // size} {unit}")
-        rest %= size
-    return " ".join(parts)
-
-
 def _told(item: Json) -> str:
     """What stands under the name of a node."""
     match item["kind"]:
         case "sleep":
-            return "pause" if item["seconds"] is None else f"pause of {_lasting(item['seconds'])}"
+            return "pause" if item["seconds"] is None else f"pause of {lasting(item['seconds'])}"
         case "sleep_until":
             return "until a set time"
         case "event":
