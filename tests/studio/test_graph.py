@@ -117,6 +117,19 @@ def test_the_arrow_keys_walk_and_enter_selects(graph: Page) -> None:
     expect(graph.locator("[data-key=triage]")).to_have_attribute("aria-pressed", "true")
 
 
+def test_an_item_that_is_chosen_elsewhere_is_shown_at_its_place(graph: Page) -> None:
+    graph.evaluate("given => mount(given)", {"graph": CLAIM, "records": VISITS, "selected": "pay[1]"})
+
+    expect(graph.locator("[data-key=pay]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_workflow_by_itself_says_what_its_places_are(graph: Page) -> None:
+    graph.evaluate("given => mount(given)", {"graph": CLAIM, "records": []})
+
+    assert "receive, step" in names(graph)
+    expect(graph.get_by_text("2 at once")).to_be_visible()
+
+
 def test_a_click_selects_and_a_drag_moves(graph: Page) -> None:
     graph.evaluate("given => mount(given)", {"graph": CLAIM, "records": VISITS})
     before = moved(graph)

@@ -33,10 +33,11 @@ const WORDS = { map: "mapping", sleep: "pause", sleep_until: "pause", event: "ev
 
 /**
  * @param {{graph: Item[], records?: readonly Visit[] | null, selected?: string | null, onSelect?: (key: string) => void, label?: string}} props
- * *graph* is an outline, *records* are the visits of a run's places (none: the workflow by itself), *selected* the key of a place.
+ * *graph* is an outline, *records* are the visits of a run's places (none: the workflow by itself), *selected* the path of a place.
  */
-export function WorkflowGraph({ graph, records, selected = null, onSelect, label = "Graph" }) {
-  const live = Boolean(records);
+export function WorkflowGraph({ graph, records, selected: given = null, onSelect, label = "Graph" }) {
+  const live = Boolean(records?.length);
+  const selected = given?.replace(/\[\d+\]/g, "");
   const [collapsed, setCollapsed] = useState(() => new Set(countOf(graph) > MANY ? nestedOf(graph) : []));
   const picture = useMemo(() => layout(graph, { live, collapsed }), [graph, live, collapsed]);
   const visits = useMemo(() => byPlace(records ?? []), [records]);
@@ -144,10 +145,10 @@ export function WorkflowGraph({ graph, records, selected = null, onSelect, label
     const under = live ? cut(told.text, Math.floor((node.w - 56) / 6.5)) : node.detail;
     const middle = node.y + node.h / 2;
     return html`<g key=${node.key}>${button(node, html`
-      <rect class="graph-ring" x=${node.x - 4} y=${node.y - 4} width=${node.w + 8} height=${node.h + 8} rx="13" />
-      ${node.kind === "workflow" && html`<rect class="graph-box" x=${node.x + 4} y=${node.y + 4} width=${node.w} height=${node.h} rx="9" />`}
+      ${node.kind === "workflow" && html`<rect class="graph-box" x=${node.x + 3} y=${node.y + 3} width=${node.w} height=${node.h} rx="9" />`}
       <rect class="graph-box" x=${node.x} y=${node.y} width=${node.w} height=${node.h} rx="9" />
       ${sign(told.status, node.kind, node.x + 16, middle - 8)}
+      <rect class="graph-ring" x=${node.x - 4} y=${node.y - 4} width=${node.w + 8} height=${node.h + 8} rx="13" />
       <text class="graph-label" x=${node.x + 44} y=${under ? middle - 3 : middle + 5}>${node.label} </text>
       ${under && html`<text class="graph-detail" x=${node.x + 44} y=${middle + 15}>${under}</text>`}`)}${fold(node, node.x + node.w - 30, middle - 12)}</g>`;
   };

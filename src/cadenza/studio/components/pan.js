@@ -85,18 +85,13 @@ export function usePanning(size) {
     };
     /** @param {PointerEvent} event */
     const up = (event) => pointers.delete(event.pointerId);
-    svg.addEventListener("wheel", wheel, { passive: false });
-    svg.addEventListener("pointerdown", down);
-    svg.addEventListener("pointermove", move);
-    svg.addEventListener("pointerup", up);
-    svg.addEventListener("pointercancel", up);
-    return () => {
-      svg.removeEventListener("wheel", wheel);
-      svg.removeEventListener("pointerdown", down);
-      svg.removeEventListener("pointermove", move);
-      svg.removeEventListener("pointerup", up);
-      svg.removeEventListener("pointercancel", up);
-    };
+    const stop = new AbortController();
+    const { signal } = stop;
+    svg.addEventListener("wheel", wheel, { passive: false, signal });
+    svg.addEventListener("pointerdown", down, { signal });
+    svg.addEventListener("pointermove", move, { signal });
+    for (const end of /** @type {const} */ (["pointerup", "pointercancel"])) svg.addEventListener(end, up, { signal });
+    return () => stop.abort();
   }, []);
   return { canvas, look, moving: () => dragged.current };
 }
