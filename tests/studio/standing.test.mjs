@@ -26,6 +26,7 @@ test("a step says how it stands", () => {
   assert.equal(told({ status: "running", attempts: 2, spans: [{ kind: "retry", start: at(-9), end: at(-5) }] }), "attempt 2");
   assert.equal(told({ status: "suspended" }), "waits for an answer");
   assert.equal(told({ status: "success", started_at: at(-65), ended_at: at(0) }), "done in 1 min 5 s");
+  assert.equal(told({ status: "success", started_at: at(0), ended_at: at(0.004) }), "done");
   assert.equal(told({ status: "failed", attempts: 3 }), "failed, 3 attempts");
   assert.equal(told({ status: "canceled" }), "canceled");
 });

@@ -7,7 +7,7 @@
 const SMALLEST = 0.1;
 const LARGEST = 2;
 /** Below this nobody can read a node: rather show a part. */
-const READABLE = 0.55;
+const READABLE = 0.72;
 
 /** The whole in the window. @param {{width: number, height: number}} size @param {{w: number, h: number}} room @returns {View} */
 export function fitted({ width, height }, { w, h }) {

@@ -17,6 +17,12 @@ const LOUDEST = ["suspended", "held", "failed", "running", "waiting", "canceled"
 /** @type {Record<string, string>} */
 const COUNTED = { success: "done", suspended: "waiting", waiting: "asleep" };
 
+// What took less, in milliseconds, is not worth a number.
+const BLINK = 10;
+
+/** How many milliseconds passed, 0 where that is not known. @param {Visit} visit */
+const took = (visit) => (visit.started_at && visit.ended_at ? Date.parse(visit.ended_at) - Date.parse(visit.started_at) : 0);
+
 /** @param {Visit} visit */
 const numbersOf = (visit) => (visit.path.match(/\[\d+\]/g) ?? []).map((number) => Number(number.slice(1, -1)));
 
@@ -100,7 +106,7 @@ function one(node, visit, now, seconds) {
       if (pause?.end && Date.parse(pause.end) > now) return { status, text: `attempt ${attempts} in ${duration(Date.parse(pause.end) - now)}`, ticks: true };
       return { status, text: attempts > 1 ? `attempt ${attempts}` : "running" };
     case "success":
-      return { status, text: visit.started_at && visit.ended_at ? `done in ${duration(Date.parse(visit.ended_at) - Date.parse(visit.started_at))}` : "done" };
+      return { status, text: took(visit) < BLINK ? "done" : `done in ${duration(took(visit))}` };
     case "failed":
       return { status, text: attempts > 1 ? `failed, ${attempts} attempts` : "failed" };
     default:
