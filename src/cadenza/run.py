@@ -35,6 +35,8 @@ class Run(Generic[Out]):
         self._engine = engine
         self._workflow = workflow
         self.id = run_id
+        # For notebooks, which cannot ask the store: how the run was when this handle last heard of it.
+        self._seen: WorkflowResult[Any] | None = None
 
     @property
     def run_id(self) -> str:
@@ -246,10 +248,17 @@ class Run(Generic[Out]):
                 stacklevel=3,
             )
         found: WorkflowResult[Json] = result_of(self.id, self._workflow.id, snapshot, options)
+        self._seen = found
         return found
 
     def __repr__(self) -> str:
         return f"Run({self.id!r} of {self._workflow.id!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the run as this handle last saw it, for only `await` can look again."""
+        from .history.table import run_to_html  # here: only notebooks need it
+
+        return run_to_html(self.id, self._workflow.id, self._seen)
 
 
 class RunStream(Generic[Out]):

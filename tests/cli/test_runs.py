@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -133,6 +134,8 @@ def test_workflows_are_listed_and_drawn(folder: Path) -> None:
         cadenza(folder, "graph", "payment", "--format", "json").json
         == cadenza(folder, "graph", "payment", "--json").json
     )
+    drawing = ElementTree.fromstring(cadenza(folder, "graph", "payment", "--format", "svg").out)
+    assert {"load", "review"} <= set(drawing.itertext())
     assert "Pay a bill." in typed(terminal(folder, "workflows", "ls")).out
 
 

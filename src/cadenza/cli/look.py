@@ -55,15 +55,18 @@ def graph(
     workflow: Annotated[str, Parameter(help="The id of the workflow.")],
     /,
     *,
-    format: Annotated[Literal["mermaid", "json"], Parameter(help="How to draw it.")] = "mermaid",  # noqa: A002  --format
+    format: Annotated[Literal["mermaid", "svg", "json"], Parameter(help="How to draw it.")] = "mermaid",  # noqa: A002  --format
     where: Where = HERE,
 ) -> None:
-    """Draw a workflow, as Mermaid or as JSON."""
+    """Draw a workflow, as Mermaid, as SVG or as JSON."""
     from ..model.graph import to_json, to_mermaid
+    from ..model.svg import to_svg
 
     found = load_app(where).workflow(workflow).workflow.graph
     if where.json or format == "json":
         document(to_json(found))
+    elif format == "svg":
+        say(to_svg(found).rstrip())
     else:
         say(to_mermaid(found).rstrip())
 

@@ -60,6 +60,13 @@ class _Result:
     trace_id: str | None = None
     span_id: str | None = None
 
+    def _repr_html_(self) -> str:
+        """The table that notebooks show."""
+        from .table import to_html  # here: only notebooks need it
+
+        assert isinstance(self, Success | Failed | SuspendedRun | Canceled | Unfinished)
+        return to_html(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Success(_Result, Generic[Out]):

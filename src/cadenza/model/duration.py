@@ -39,3 +39,16 @@ def duration_of(given: Duration) -> timedelta:
 
 def _of_seconds(seconds: float) -> timedelta | None:
     return timedelta(seconds=seconds) if seconds <= LONGEST.total_seconds() else None
+
+
+def lasting(seconds: float) -> str:
+    """*seconds* for people, the two largest units of it: `2 d 4 h`, `35 s`, `120 ms`."""
+    if seconds < 1:
+        return f"{max(0, math.floor(seconds * 1000 + 0.5))} ms"
+    rest = math.floor(seconds + 0.5)
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if len(parts) < 2 and rest >= size:
+            parts.append(f"{rest // size} {unit}")
+        rest %= size
+    return " ".join(parts)

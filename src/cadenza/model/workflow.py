@@ -342,6 +342,12 @@ class Workflow(Members, Generic[In, Out]):
     def __repr__(self) -> str:
         return f"Workflow({self.id!r})"
 
+    def _repr_html_(self) -> str | None:
+        """The drawing that notebooks show; None, for `repr`, where there is nothing to draw yet."""
+        from .svg import to_svg  # here: only notebooks need it
+
+        return None if self._graph is None else f'<div style="overflow:auto">{to_svg(self._graph)}</div>'
+
     # ------------------------------------------------------------------ private
 
     def _add(self, node: Node, last: Schema) -> Workflow[In, Any]:
