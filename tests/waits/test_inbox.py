@@ -208,6 +208,18 @@ async def test_an_extended_deadline_comes_later(store: str) -> None:
             await app.inbox.extend(question, "1d")
 
 
+async def test_a_misspelled_term_is_refused(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, deadlin="1d")  # type: ignore[call-overload,no-any-return]
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    async with Cadenza(store=store, workflows=[waits]) as app:
+        result = await (await app.workflow(waits).create_run()).start(input_data=1)
+    assert result.status == "failed"
+    assert result.error.message.startswith("step asks: a question has no 'deadlin'; it has assign, deadline")
+
+
 def test_an_unknown_hook_is_told_what_there_is() -> None:
     with pytest.raises(err.UnknownHook, match="'answered'; there are: suspended, reminder, expired, ended"):
         Cadenza().on("answered")  # type: ignore[arg-type]

@@ -45,11 +45,19 @@ class Terms(TypedDict, total=False):
     exclude_requester: bool
 
 
+_KNOWN = frozenset(Terms.__annotations__)
+
+
 def fields_of(terms: Terms, schema: Schema, now: datetime, where: str, *, tell: bool) -> dict[str, Any]:
     """*terms* as fields of a suspension that is opened *now*; *schema* is that of its answer, *tell* whether hooks want it.
 
-    Raises `InvalidDeadline`, `InvalidDuration` and `InvalidOnTimeout`.
+    Raises `InvalidDeadline`, `InvalidDuration` and `InvalidOnTimeout`; `TypeError` where a term is not known: what is misspelled
+    must not be left out in silence.
     """
+    if unknown := terms.keys() - _KNOWN:
+        raise TypeError(
+            f"{where}: a question has no {', '.join(map(repr, sorted(unknown)))}; it has {', '.join(sorted(_KNOWN))}"
+        )
     deadline = _moment(terms.get("deadline"), now, where)
     remind_at = sorted(now + duration_of(after) for after in terms.get("remind_after", ()))
     if "on_timeout" in terms and deadline is None:
