@@ -62,11 +62,12 @@ def graph(
     from ..model.graph import to_json, to_mermaid
     from ..model.svg import to_svg
 
-    found = load_app(where).workflow(workflow).workflow.graph
+    shown = load_app(where).workflow(workflow).workflow
+    found = shown.graph
     if where.json or format == "json":
         document(to_json(found))
     elif format == "svg":
-        say(to_svg(found).rstrip())
+        say(to_svg(found, shown).rstrip())
     else:
         say(to_mermaid(found).rstrip())
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from .graph import Graph
+from .members import Members
 from .outline import outline
 from .picture import MARK, Edge, Group, Node, Picture, picture
 
@@ -43,10 +44,9 @@ _STYLE = f"""
 """
 
 
-def to_svg(graph: Graph) -> str:
-    """*graph* as a drawing, top down: the same that the studio shows."""
-    drawn = picture(outline(graph))
-    return "".join(_drawn(drawn, graph.workflow)) + "\n"
+def to_svg(graph: Graph, code: Members | None = None) -> str:
+    """*graph* as a drawing, top down: the same that the studio shows. *code* as for `outline`."""
+    return "".join(_drawn(picture(outline(graph, code)), graph.workflow)) + "\n"
 
 
 def _drawn(drawn: Picture, name: str) -> Iterator[str]:

@@ -346,7 +346,9 @@ class Workflow(Members, Generic[In, Out]):
         """The drawing that notebooks show; None, for `repr`, where there is nothing to draw yet."""
         from .svg import to_svg  # here: only notebooks need it
 
-        return None if self._graph is None else f'<div style="overflow:auto">{to_svg(self._graph)}</div>'
+        if self._graph is None:
+            return None
+        return f'<div style="overflow:auto">{to_svg(self._graph, self)}</div>'
 
     # ------------------------------------------------------------------ private
 
