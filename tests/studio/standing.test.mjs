@@ -22,8 +22,8 @@ test("a step says how it stands", () => {
   const told = (visit) => stands([step("a")], "a", [{ path: "a", ...visit }]).text;
   assert.equal(told({ status: "running" }), "running");
   assert.equal(told({ status: "running", attempts: 2 }), "attempt 2");
-  assert.equal(told({ status: "running", attempts: 2, spans: [{ kind: "retry", start: at(-1), end: at(30) }] }), "attempt 2 in 30 s");
-  assert.equal(told({ status: "running", attempts: 2, spans: [{ kind: "retry", start: at(-9), end: at(-5) }] }), "attempt 2");
+  assert.equal(told({ status: "running", attempts: 2, spans: [{ kind: "retry", from: at(-1), to: at(30) }] }), "attempt 2 in 30 s");
+  assert.equal(told({ status: "running", attempts: 2, spans: [{ kind: "retry", from: at(-9), to: at(-5) }] }), "attempt 2");
   assert.equal(told({ status: "suspended" }), "waits for an answer");
   assert.equal(told({ status: "success", started_at: at(-65), ended_at: at(0) }), "done in 1 min 5 s");
   assert.equal(told({ status: "success", started_at: at(0), ended_at: at(0.004) }), "done");

@@ -3,9 +3,9 @@ import { statusOf } from "./status.js";
 import { duration } from "./time.js";
 
 /**
- * One visit of a place. `path` is as people read it (`n[2].y`), `place` without rounds and items (`n.y`). Times are ISO 8601.
- * @typedef {{path: string, place?: string, status: string, attempts?: number, started_at?: string | null, ended_at?: string | null,
- *   wake_at?: string | null, input?: unknown, spans?: {kind: string, start: string, end: string | null}[]}} Visit
+ * One visit of a place, as the server tells it. `path` is as people read it (`n[2].y`). Times are ISO 8601.
+ * @typedef {{path: string, status: string, attempts?: number, started_at?: string | null, ended_at?: string | null,
+ *   wake_at?: string | null, input?: unknown, spans?: {kind: string, from: string, to: string | null}[]}} Visit
  * `ticks` tells that the words change as time goes by.
  * @typedef {{status: string, text: string, ticks?: boolean}} Standing
  * @typedef {import("./layout.js").Node} Node
@@ -30,7 +30,7 @@ const numbersOf = (visit) => (visit.path.match(/\[\d+\]/g) ?? []).map((number) =
 export function byPlace(visits) {
   const found = new Map();
   for (const visit of visits) {
-    const place = visit.place ?? visit.path.replace(/\[\d+\]/g, "");
+    const place = visit.path.replace(/\[\d+\]/g, "");
     found.set(place, [...(found.get(place) ?? []), visit]);
   }
   return found;
@@ -103,7 +103,7 @@ function one(node, visit, now, seconds) {
       return wake > now ? { status, text: `wakes in ${duration(wake - now)}`, ticks: true } : { status, text: Number.isNaN(wake) ? "asleep" : "wakes now" };
     }
     case "running":
-      if (pause?.end && Date.parse(pause.end) > now) return { status, text: `attempt ${attempts} in ${duration(Date.parse(pause.end) - now)}`, ticks: true };
+      if (pause?.to && Date.parse(pause.to) > now) return { status, text: `attempt ${attempts} in ${duration(Date.parse(pause.to) - now)}`, ticks: true };
       return { status, text: attempts > 1 ? `attempt ${attempts}` : "running" };
     case "success":
       return { status, text: took(visit) < BLINK ? "done" : `done in ${duration(took(visit))}` };
