@@ -12,6 +12,7 @@ import pytest
 from cadenza import Cadenza, StepContext, Workflow, step
 from cadenza import errors as err
 from cadenza.server import Links, api_keys, create_app
+from cadenza.server.markdown import markdown
 from cadenza.testing import virtual_time
 
 from .given import SECRET, URL, asked, calling, pay, served
@@ -239,3 +240,14 @@ async def test_a_question_that_is_closed_says_so() -> None:
 async def test_without_secrets_there_are_no_link_pages() -> None:
     async with calling(create_app(Cadenza())) as client:
         assert (await client.get("/links/x")).status_code == 404
+
+
+def test_a_question_is_markdown_and_nothing_worse() -> None:
+    given = "**Pay** 5 < 6?\n\n<script>x</script> [a](javascript:x) [b](https://b.example) ![c](https://c.example/c.png)\n- one"
+    html = str(markdown(given))
+    assert "<strong>Pay</strong> 5 &lt; 6?" in html
+    assert "<li>one</li>" in html
+    assert '<a href="https://b.example">b</a>' in html
+    assert "<script" not in html
+    assert "<img" not in html
+    assert 'href="javascript' not in html

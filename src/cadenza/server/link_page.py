@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from ..model.values import Json
 from .form import Field, Group, Part, fields_of, form_of, messages, shown
 from .html import Html, page, tag
 from .links import Link
+from .markdown import markdown
 
 # So many choices are shown at once; more become a list to choose from.
 _FEW = 4
@@ -71,9 +73,28 @@ def _when(at: datetime) -> Html:
 def _question(payload: Json) -> Html | None:
     if payload is None:
         return None
-    if isinstance(payload, dict):
-        return tag("dl", [[tag("dt", key), tag("dd", shown(value))] for key, value in payload.items()])
-    return tag("p", shown(payload))
+    if not isinstance(payload, dict):
+        return tag("div", _told(payload), class_="asked")
+    # What is asked needs no name above it.
+    lead = payload.get("question")
+    rest = {key: value for key, value in payload.items() if key != "question" or not isinstance(lead, str)}
+    terms = [[tag("dt", _words(key)), tag("dd", _told(value))] for key, value in rest.items()]
+    return tag(
+        "div", _told(lead) if isinstance(lead, str) else [], tag("dl", terms) if terms else [], class_="asked"
+    )
+
+
+def _told(value: Json) -> Html:
+    """Text as Markdown, anything else as it is."""
+    if isinstance(value, str):
+        return markdown(value)
+    return tag("pre" if isinstance(value, dict | list) else "p", shown(value))
+
+
+def _words(key: str) -> str:
+    """`due_date`, `dueDate` as words."""
+    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", key).replace("_", " ").strip()
+    return text[:1].upper() + text[1:] or key
 
 
 def _choices(answers: Sequence[Json]) -> list[Html]:
