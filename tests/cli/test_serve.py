@@ -54,6 +54,30 @@ def test_an_app_is_served_from_where_it_stands(folder: Path, command: str) -> No
     assert (folder / ".cadenza" / "dev.db").exists() == (command == "dev")
 
 
+def test_dev_opens_the_studio_in_a_browser_once_it_is_there(folder: Path) -> None:
+    opened = folder / "opened"
+    browser = folder / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o755)
+    process = subprocess.Popen(
+        [*CADENZA, "dev", "office:make", "--port", "0", "--open"],
+        cwd=folder,
+        env={**os.environ, "BROWSER": f"{browser} %s"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 30
+        while not opened.exists() and time.monotonic() < until:
+            threading.Event().wait(0.05)
+        page = opened.read_text().strip()
+        with urllib.request.urlopen(page, timeout=20) as answer:
+            assert "<title>Cadenza</title>" in answer.read().decode()
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
 def test_others_than_this_machine_are_refused_without_auth(folder: Path) -> None:
     found = subprocess.run(
         [*CADENZA, "serve", "office:make", "--host", "0.0.0.0"],

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import time
+import webbrowser
 from pathlib import Path
+from threading import Thread
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
 from ..errors import AppNotNamed
-from .out import document, say
+from .out import document, on_terminal, say
 from .target import HERE, Where, find_target, load_app, store_url
 
 Target = Annotated[str | None, Parameter(name="MODULE:APP", help="The app, as --app.")]
@@ -16,7 +21,13 @@ Host = Annotated[str, Parameter(help="Where to listen; another than this machine
 Port = Annotated[int, Parameter(help="0: one that is free.")]
 Workers = Annotated[int, Parameter(help="So many processes, on one store.")]
 Auth = Annotated[str | None, Parameter(help="module:name of what says who sent a request.")]
+Ui = Annotated[bool, Parameter(help="The studio's pages, at /.")]
+TraceUrl = Annotated[str | None, Parameter(help="Where a trace is shown: https://…/{trace_id}.")]
+Open = Annotated[bool | None, Parameter(help="Open the studio in a browser (at a terminal: yes).")]
 Studio = Annotated[bool, Parameter(help="Answer what Mastra Studio asks for, and let its pages call.")]
+
+# So long, in seconds, a browser waits for the server to come up.
+_PATIENCE = 30
 
 
 def serve(
@@ -27,6 +38,8 @@ def serve(
     port: Port = 8000,
     workers: Workers = 1,
     auth: Auth = None,
+    ui: Ui = True,
+    trace_url: TraceUrl = None,
     studio: Studio = False,
     where: Where = HERE,
 ) -> None:
@@ -43,13 +56,23 @@ def serve(
             port=port,
             workers=workers,
             auth=auth,
+            ui=ui,
+            trace_url=trace_url,
             studio=studio,
         )
     )
 
 
-def dev(target: Target = None, /, *, port: Port = 8000, where: Where = HERE) -> None:
-    """Serve the app for this machine, anew whenever its code changes, with runs in .cadenza/dev.db."""
+def dev(
+    target: Target = None,
+    /,
+    *,
+    port: Port = 8000,
+    open: Open = None,  # noqa: A002  --open
+    trace_url: TraceUrl = None,
+    where: Where = HERE,
+) -> None:
+    """Serve the app for this machine, anew whenever its code changes, with runs in .cadenza/dev.db; open the studio."""
     from ..server.run import Serving
     from ..server.run import serve as serve_it
 
@@ -58,9 +81,33 @@ def dev(target: Target = None, /, *, port: Port = 8000, where: Where = HERE) -> 
         folder = Path(".cadenza")
         folder.mkdir(exist_ok=True)
         store = f"sqlite:///{(folder / 'dev.db').absolute()}"
+    port = port or _free_port()
+    page = f"http://127.0.0.1:{port}/"
     if not where.json:
+        say(f"the studio is at {page}")
         say(f"runs are in {store}; Mastra Studio: npx mastra studio --server-port {port}")
-    serve_it(Serving(target=_name(where, target), store=store, port=port, studio=True, reload=True))
+    if on_terminal() if open is None else open:
+        Thread(target=_open_when_there, args=(page,), daemon=True).start()
+    name = _name(where, target)
+    serve_it(Serving(target=name, store=store, port=port, trace_url=trace_url, studio=True, reload=True))
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _open_when_there(page: str) -> None:
+    """Open *page* in the browser once the server listens; not at all where that takes longer than anybody waits."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        try:
+            with socket.create_connection(("127.0.0.1", urlsplit(page).port or 80), timeout=1):
+                webbrowser.open(page)
+                return
+        except OSError:
+            time.sleep(0.1)
 
 
 def openapi(*, where: Where = HERE) -> None:

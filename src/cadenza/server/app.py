@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -14,6 +15,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 
 from ..app import Cadenza
+from ..errors import ServeError
 from . import problem
 from .endpoint import Host, endpoint
 from .guard import Guard
@@ -21,6 +23,7 @@ from .link_routes import link_face
 from .links import Links
 from .openapi import openapi
 from .own.face import OWN
+from .pages import page_routes
 from .principal import Auth
 from .reading import BODY_LIMIT
 from .route import Face
@@ -32,6 +35,8 @@ def create_app(
     cadenza: Cadenza,
     *,
     auth: Auth | None = None,
+    ui: bool = True,
+    trace_url: str | None = None,
     studio: bool = False,
     origins: Sequence[str] = (),
     hosts: Collection[str] | None = None,
@@ -43,12 +48,19 @@ def create_app(
 
     Its lifespan opens the app and runs the worker. A mounted application's lifespan does not run: the store then opens at the
     first request, and timers, deadlines and orphaned runs need a worker elsewhere, or `async with cadenza` in the program
-    around. *auth* says who sent a request; without it everybody may do everything. *studio* adds what Mastra Studio asks for
+    around. *auth* says who sent a request; without it everybody may do everything. *ui*: the studio is
+    at `/`; its pages show what our routes tell to who looks at them. *trace_url* is where they send people who want to see a
+    trace: `"https://traces.example/{trace_id}"`. *studio* adds what Mastra Studio asks for
     beside workflows and lets pages on this machine call with credentials; *origins* are those of other pages that may.
     One of *hosts* must be what a request calls this server (`LOOPBACK_HOSTS` where there is no auth), None: anything. With *links*
     the pages are served where they lead. *aliases* are further names of workflows on Mastra's routes: {name: id}.
+    Raises `ServeError`.
     """
-    host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit, aliases=aliases or {})
+    if trace_url is not None and not re.fullmatch(r"https?://\S*\{trace_id\}\S*", trace_url):
+        raise ServeError(
+            f"trace_url={trace_url!r}: expected an address with {{trace_id}} in it, as in https://traces.example/{{trace_id}}"
+        )
+    host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit, aliases=aliases or {}, trace_url=trace_url)
     served = [*faces(studio=studio), *([link_face(links)] if links is not None else [])]
     document = openapi(served)
 
@@ -59,6 +71,7 @@ def create_app(
         StarletteRoute("/api/openapi.json", describe, methods=["GET"]),
         StarletteRoute("/health", _health, methods=["GET"]),
         *starlette_routes(host, served),
+        *(page_routes() if ui else []),
     ]
     app = Starlette(
         routes=routes,

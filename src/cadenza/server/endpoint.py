@@ -23,12 +23,16 @@ _log = logging.getLogger("cadenza.server")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """What all routes of one server share. `aliases` are further names of workflows on Mastra's routes: {name: id}."""
+    """What all routes of one server share.
+
+    `aliases` are further names of workflows on Mastra's routes: {name: id}. `trace_url` is where a trace is shown.
+    """
 
     cadenza: Cadenza
     auth: Auth | None
     body_limit: int
     aliases: Mapping[str, str] = field(default_factory=dict)
+    trace_url: str | None = None
 
 
 def endpoint(host: Host, face: Face, route: Route[Any, Any]) -> Callable[[Request], Awaitable[Response]]:
@@ -64,6 +68,7 @@ async def _answer(host: Host, route: Route[Any, Any], request: Request) -> Respo
             body_limit=host.body_limit,
             asks=host.auth is not None,
             aliases=host.aliases,
+            trace_url=host.trace_url,
         )
     )
     if isinstance(found, Response):

@@ -34,6 +34,7 @@ class Call(Generic[Query, Body]):
     body_limit: int
     asks: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
+    trace_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

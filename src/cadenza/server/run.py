@@ -40,6 +40,8 @@ class Serving:
     port: int = 8000
     workers: int = 1
     auth: str | None = None
+    ui: bool = True
+    trace_url: str | None = None
     studio: bool = False
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -87,6 +89,8 @@ def application(serving: Serving) -> Starlette:
     return create_app(
         cadenza,
         auth=auth,
+        ui=serving.ui,
+        trace_url=serving.trace_url,
         studio=serving.studio,
         origins=serving.origins,
         # A name that an attacker lets point to this machine would make their page one of ours.
