@@ -35,7 +35,7 @@ export function WorkflowView({ id }) {
   const session = useSession();
   const path = `workflows/${encodeURIComponent(id)}`;
   const found = useQuery(path, {}, (change) => change.workflow === id);
-  const fit = useQuery(`${path}/fit`, {}, (change) => change.workflow === id);
+  const fit = useQuery(`${path}/fit`, {}, () => false);
   const runs = useQuery("runs", { workflow: id, limit: 10 }, (change) => change.workflow === id);
   const [selected, setSelected] = useState(/** @type {string | null} */ (null));
   const workflow = found.data;
@@ -57,10 +57,10 @@ export function WorkflowView({ id }) {
 
 /** @param {{fit: any}} props */
 function Fit({ fit }) {
-  if (!fit || (fit.fits === 0 && fit.held.length === 0)) return null;
-  if (fit.held.length === 0) return html`<div class="notice green"><${Icon} name="check" /><p>Today's code can continue ${fit.fits === 1 ? "the one question that is open" : `all ${fit.fits} questions that are open`}.</p></div>`;
-  return html`<div class="notice red" role="alert"><${Icon} name="lock" /><div class="grow"><p><strong>${fit.held.length} of ${fit.fits + fit.held.length}</strong> open questions do not fit today's code. They are held: nothing is lost, and they go on when fitting code returns.</p>
-    <ul class="held">${fit.held.slice(0, 20).map((/** @type {any} */ one) => html`<li key=${one.suspension_id}><a class="mono" href=${href(["runs", one.run_id])}>${one.run_id}</a> at ${one.step}: ${one.reason}</li>`)}</ul></div></div>`;
+  if (!fit || fit.fits + fit.held_count === 0) return null;
+  if (fit.held_count === 0) return html`<div class="notice green"><${Icon} name="check" /><p>Today's code can continue ${fit.fits === 1 ? "the one question that is open" : `all ${fit.fits} questions that are open`}.</p></div>`;
+  return html`<div class="notice red" role="alert"><${Icon} name="lock" /><div class="grow"><p><strong>${fit.held_count} of ${fit.fits + fit.held_count}</strong> do not fit today's code. They are held: nothing is lost, and they go on when fitting code returns.</p>
+    <ul class="held">${fit.held.slice(0, 20).map((/** @type {any} */ one) => html`<li key=${one.suspension_id}><a class="mono" href=${href(["runs", one.run_id])}>${one.run_id}</a>${one.step ? ` at ${one.step}` : ""}: ${one.reason}</li>`)}</ul></div></div>`;
 }
 
 /** @param {{pairs: [string, any][]}} props */
