@@ -12,6 +12,11 @@ test("what could not be read as a whole is shown from its top", () => {
   assert.deepEqual(view, { k: 1, x: 150, y: 0 });
 });
 
+test("a narrow window shows the whole width, as far as it can be read", () => {
+  assert.equal(first({ width: 500, height: 5000 }, { w: 350, h: 400 }).k, 0.7);
+  assert.equal(first({ width: 2000, height: 5000 }, { w: 350, h: 400 }).k, 0.6);
+});
+
 test("zooming keeps the point under the pointer", () => {
   const view = zoomed({ k: 1, x: 10, y: 20 }, 1.5, 110, 220);
   assert.deepEqual([(110 - view.x) / view.k, (220 - view.y) / view.k], [100, 200]);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
+from itertools import pairwise
 from typing import TypeAlias
 
 from ..errors import InvalidDuration
@@ -42,13 +43,13 @@ def _of_seconds(seconds: float) -> timedelta | None:
 
 
 def lasting(seconds: float) -> str:
-    """*seconds* for people, the two largest units of it: `2 d 4 h`, `35 s`, `120 ms`."""
-    if seconds < 1:
-        return f"{max(0, math.floor(seconds * 1000 + 0.5))} ms"
-    rest = math.floor(seconds + 0.5)
-    parts: list[str] = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        if len(parts) < 2 and rest >= size:
-            parts.append(f"{rest // size} {unit}")
-        rest %= size
-    return " ".join(parts)
+    """*seconds* for people: `120 ms`, `35 s`, `2 d 4 h`; the largest unit and the one below it, as studio/lib/time.js has it."""
+    ms = seconds * 1000
+    if ms < 1000:
+        return f"{max(0, math.floor(ms + 0.5))} ms"
+    rest = math.floor(ms / 1000 + 0.5)
+    for (unit, size), (lower, part) in pairwise([("d", 86400), ("h", 3600), ("min", 60), ("s", 1), ("", 1)]):
+        if rest >= size:
+            below = rest % size // part
+            return f"{rest // size} {unit}" + (f" {below} {lower}" if below and lower else "")
+    raise AssertionError("a second has passed")

@@ -144,13 +144,14 @@ export function WorkflowGraph({ graph, records, selected: given = null, onSelect
     const told = /** @type {Standing} */ (standings.get(node.key));
     const under = live ? cut(told.text, Math.floor((node.w - 56) / 6.5)) : node.detail;
     const middle = node.y + node.h / 2;
+    const [left, text] = live ? [16, 44] : [14, 38];
     return html`<g key=${node.key}>${button(node, html`
       ${node.kind === "workflow" && html`<rect class="graph-box" x=${node.x + 3} y=${node.y + 3} width=${node.w} height=${node.h} rx="9" />`}
       <rect class="graph-box" x=${node.x} y=${node.y} width=${node.w} height=${node.h} rx="9" />
-      ${sign(told.status, node.kind, node.x + 16, middle - 8)}
+      ${sign(told.status, node.kind, node.x + left, middle - 8)}
       <rect class="graph-ring" x=${node.x - 4} y=${node.y - 4} width=${node.w + 8} height=${node.h + 8} rx="13" />
-      <text class="graph-label" x=${node.x + 44} y=${under ? middle - 3 : middle + 5}>${node.label} </text>
-      ${under && html`<text class="graph-detail" x=${node.x + 44} y=${middle + 15}>${under}</text>`}`)}${fold(node, node.x + node.w - 30, middle - 12)}</g>`;
+      <text class="graph-label" x=${node.x + text} y=${under ? middle - 3 : middle + 5}>${node.label} </text>
+      ${under && html`<text class="graph-detail" x=${node.x + text} y=${middle + 15}>${under}</text>`}`)}${fold(node, node.x + node.w - 30, middle - 12)}</g>`;
   };
 
   const [sx, sy, ex, ey] = [...picture.start, ...picture.end];

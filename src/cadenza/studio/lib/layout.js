@@ -2,6 +2,7 @@
 //
 // model/picture.py is its twin, for the command line and notebooks: change both, a test holds them together. So that they cannot
 // differ by a rounding, all numbers are whole and all widths multiples of four; text is measured by its length.
+import { duration } from "./time.js";
 
 /**
  * A node of the outline (model/outline.py): what it has besides its kind depends on that.
@@ -65,25 +66,13 @@ function line(points, head) {
   return head ? `${d}M${x - 4},${y - 5}L${x},${y - 1}L${x + 4},${y - 5}` : d;
 }
 
-/** @param {number} seconds */
-function lasting(seconds) {
-  if (seconds < 1) return `${Math.max(0, Math.floor(seconds * 1000 + 0.5))} ms`;
-  let rest = Math.floor(seconds + 0.5);
-  const parts = [];
-  for (const [unit, size] of /** @type {[string, number][]} */ ([["d", 86400], ["h", 3600], ["min", 60], ["s", 1]])) {
-    if (parts.length < 2 && rest >= size) parts.push(`${Math.floor(rest / size)} ${unit}`);
-    rest %= size;
-  }
-  return parts.join(" ");
-}
-
 /** @param {number} number @param {string} word */
 const counted = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
 
 /** What stands under the name of a node. @param {Item} item */
 function told(item) {
   switch (item.kind) {
-    case "sleep": return typeof item.seconds === "number" ? `pause of ${lasting(item.seconds)}` : "pause";
+    case "sleep": return typeof item.seconds === "number" ? `pause of ${duration(item.seconds * 1000)}` : "pause";
     case "sleep_until": return "until a set time";
     case "event": return `waits for ${item.event}`;
     case "workflow": return counted(countOf(item.graph ?? []), "step");

@@ -6,8 +6,9 @@
 
 const SMALLEST = 0.1;
 const LARGEST = 2;
-/** Below this nobody can read a node: rather show a part. */
+/** Below this reading is a strain: rather show a part, if need be a little smaller in its whole width. */
 const READABLE = 0.72;
+const NARROW = 0.6;
 
 /** The whole in the window. @param {{width: number, height: number}} size @param {{w: number, h: number}} room @returns {View} */
 export function fitted({ width, height }, { w, h }) {
@@ -20,7 +21,7 @@ export function fitted({ width, height }, { w, h }) {
 export function first(size, room) {
   const whole = fitted(size, room);
   if (whole.k >= READABLE) return whole;
-  const k = Math.max(READABLE, Math.min(1, room.w / size.width));
+  const k = Math.max(NARROW, Math.min(1, room.w / size.width));
   return { k, x: (room.w - size.width * k) / 2, y: 0 };
 }
 
