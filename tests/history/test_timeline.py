@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path as File
 from typing import Any
 
@@ -165,6 +165,8 @@ async def test_sleeps_are_shown_and_the_workflow_around_them_waits() -> None:
                 ("inner", "waiting", [("run", 0, None)]),
                 ("inner.nap", "waiting", [("sleep", 0, None)]),
             ]
+            asleep = (await told(app)).visits[-1]
+            assert asleep.wake_at == asleep.started_at + timedelta(seconds=60)
             await clock.advance(60)
             assert brief(await told(app)) == [
                 ("inner", "success", [("run", 0, 60)]),

@@ -36,7 +36,7 @@ class Visit:
 
     A place around others that wait is "suspended" or "waiting" too; what had not ended when the run did is "canceled".
     `attempts` counts from 1. `question`, `answer` and `actor` are those of the last question. `error` is that of the last
-    attempt, unless it ended well.
+    attempt, unless it ended well. `wake_at` is until when a sleep lasts.
     """
 
     path: Path
@@ -47,6 +47,7 @@ class Visit:
     error: ev.Failure | None = None
     attempts: int = 1
     suspension_id: str | None = None
+    wake_at: datetime | None = None
     question: Json = None
     answer: Json = None
     actor: str | None = None
@@ -137,7 +138,7 @@ class _Telling:
         record, visit = self._run.records[path], self._visits[path]
         visit.status, visit.input, visit.output = record.status, record.payload, record.output
         visit.error = record.error if record.status != "success" else None
-        visit.ended_at = record.ended_at
+        visit.ended_at, visit.wake_at = record.ended_at, record.wake_at
         _turn(visit.spans, _KINDS.get(record.status), at)
         return visit
 

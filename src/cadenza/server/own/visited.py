@@ -32,6 +32,7 @@ class RecordTold:
     """A place that the run has reached: `path` for people ("review[2].approve"), `place` its parts ("review", 2, "approve").
 
     `question`, `answer` and `actor` are those of its last question, `error` that of the last attempt unless it ended well.
+    `wake_at` is until when a sleep lasts.
     """
 
     path: str
@@ -42,6 +43,7 @@ class RecordTold:
     error: Failure | None
     attempts: int
     suspension_id: str | None
+    wake_at: datetime | None
     question: Any
     answer: Any
     actor: str | None
@@ -78,6 +80,7 @@ def _record(visit: Visit, *, values: bool) -> RecordTold:
         error=visit.error,
         attempts=visit.attempts,
         suspension_id=visit.suspension_id,
+        wake_at=visit.wake_at,
         question=visit.question if values else None,
         answer=visit.answer if values else None,
         actor=visit.actor,
