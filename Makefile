@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install wire-client demo test coverage check format bench clean
+.PHONY: help install wire-client studio-tools vendor demo test coverage check format bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,10 +33,28 @@ $(WIRE_STAMP): tests/wire/package-lock.json
 	elif [ -n "$$CI" ]; then echo "CI needs Node.js 20 or newer, with npm"; exit 1; \
 	else echo "no npm: the tests against Mastra's client are skipped"; fi
 
-test: $(STAMP) wire-client  ## run the tests (ARGS="-k resume" to choose some)
+# What the studio is checked with in a browser: Chromium from Debian, axe and the type checker from npm.
+STUDIO_STAMP := tests/studio/node_modules/.installed
+studio-tools: $(STUDIO_STAMP)  ## install what the studio's tests need (Node.js 20 or newer, Chromium)
+	@if [ -x /usr/bin/chromium ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  { apt-get install -y -qq chromium || { apt-get update -qq && apt-get install -y -qq chromium; }; } >/dev/null; \
+	elif [ -n "$$CI" ]; then echo "CI needs /usr/bin/chromium: apt-get install chromium"; exit 1; \
+	else echo "no /usr/bin/chromium: the studio's tests in a browser are skipped"; fi
+
+$(STUDIO_STAMP): tests/studio/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  cd tests/studio && npm ci --silent --no-audit --no-fund && touch node_modules/.installed; \
+	elif [ -n "$$CI" ]; then echo "CI needs Node.js 20 or newer, with npm"; exit 1; \
+	else echo "no npm: the checks of the studio's code are skipped"; fi
+
+vendor: studio-tools  ## make src/cadenza/studio/vendor anew from tests/studio/package-lock.json
+	cd tests/studio && npm run --silent vendor
+
+test: $(STAMP) wire-client studio-tools  ## run the tests (ARGS="-k resume" to choose some)
 	$(BIN)/pytest -n 2 $(ARGS)
 
-coverage: $(STAMP) wire-client  ## run the tests and hold the branch coverage against its floor
+coverage: $(STAMP) wire-client studio-tools  ## run the tests and hold the branch coverage against its floor
 	$(BIN)/pytest -n 2 --cov $(ARGS)
 
 check: $(STAMP)  ## format, lint, types, floors, length of modules
@@ -56,6 +74,6 @@ bench: $(STAMP)  ## measure (ARGS are passed on)
 	$(BIN)/python bench/run.py $(ARGS)
 
 clean:  ## remove everything that these targets made
-	rm -rf .venv build dist tests/wire/node_modules .coverage .coverage.* htmlcov
+	rm -rf .venv build dist tests/wire/node_modules tests/studio/node_modules .coverage .coverage.* htmlcov
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests $(wildcard bench examples) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,9 @@
-// Makes src/cadenza/studio/vendor/: one small module, with the licences of what is in it.
+// Makes src/cadenza/studio/vendor/ (or the folder that is named): one small module, with the licences of what is in it.
 import { readFile, writeFile } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-const target = new URL("../../src/cadenza/studio/vendor/", import.meta.url);
+const target = process.argv[2] ? pathToFileURL(`${process.argv[2]}/`) : new URL("../../src/cadenza/studio/vendor/", import.meta.url);
 const parts = ["preact", "htm"];
 const about = await Promise.all(
   parts.map(async (name) => {
