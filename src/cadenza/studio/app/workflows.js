@@ -79,7 +79,7 @@ function Fields({ schema }) {
     if (part.enum) return part.enum.map((/** @type {any} */ one) => JSON.stringify(one)).join(" | ");
     if (part.anyOf ?? part.oneOf) return (part.anyOf ?? part.oneOf).map(type).join(" | ");
     if (part.type === "array") return `list of ${part.items ? type(part.items) : "anything"}`;
-    return part.format ?? part.type ?? "anything";
+    return (part.format === "textarea" ? "text" : part.format) ?? part.type ?? "anything";
   };
   const target = schema.$ref ? schema.$defs?.[schema.$ref.split("/").at(-1)] ?? schema : schema;
   const fields = Object.entries(target.properties ?? {});
