@@ -2,12 +2,12 @@
 // came in between is lost.
 
 import { createContext, html, useContext, useEffect, useRef, useState } from "../vendor/preact.js";
-import { offset, optional, rowOf, stateOf } from "../lib/filling.js";
+import { itemOf, offset, optional, rowOf, stateOf, within } from "../lib/filling.js";
 import { FEW } from "../lib/schema.js";
 
 /** @typedef {import("../lib/schema.js").Field} Field */
 /** @typedef {import("../lib/filling.js").State} State */
-/** @typedef {(next: (last: State) => State) => void} Change */
+/** @typedef {import("../lib/filling.js").Change} Change */
 /**
  * @typedef {object} Props
  * @property {Field} field
@@ -26,7 +26,7 @@ export const idOf = (uid, at) => uid + encodeURIComponent(at);
 
 /** @param {Props} props */
 export function FieldView(props) {
-  const View = { object: ObjectView, list: ListView, map: ListView, tuple: TupleView, union: UnionView, choice: ChoiceView, bool: BoolView }[
+  const View = { object: PartsView, list: ListView, map: ListView, tuple: PartsView, union: UnionView, choice: ChoiceView, bool: BoolView }[
     /** @type {string} */ (props.field.kind)
   ];
   if (props.field.kind === "const") return null;
@@ -196,8 +196,7 @@ function UnionView(props) {
   const pick = (i) => change((last) => ({ pick: i, inner: i in last.inner || i < 0 ? last.inner : { ...last.inner, [i]: stateOf(variants[i].field, variants[i].field.preset ?? undefined) } }));
   return html`<${Options} props=${props} picked=${state.pick} pick=${pick} labels=${variants.map((each) => each.label)} empty=${nothing(field)}>
     ${picked && html`<div class="form-inside" key=${state.pick}>
-      <${FieldView} field=${picked.field} state=${state.inner[state.pick]} at=${`${at}/=`} label=${picked.label} quiet
-        change=${(/** @type {Parameters<Change>[0]} */ next) => change((last) => ({ ...last, inner: { ...last.inner, [state.pick]: next(last.inner[state.pick]) } }))} />
+      <${FieldView} field=${picked.field} state=${state.inner[state.pick]} at=${`${at}/=`} label=${picked.label} quiet change=${within(change, state.pick, "inner")} />
     </div>`}
   <//>`;
 }
@@ -230,30 +229,20 @@ function Missing({ props, children, open }) {
 }
 
 /** @param {Props} props */
-function ObjectView(props) {
-  return html`<${Missing} props=${props}><div class="form-fields"><${Fields} ...${props} /></div><//>`;
+function PartsView(props) {
+  return html`<${Missing} props=${props}><div class=${`form-fields ${props.field.kind === "tuple" ? "form-parts" : ""}`}><${Fields} ...${props} /></div><//>`;
 }
 
-/** The fields of an object, and what else it may hold. @param {Props} props */
+/** The fields of an object or tuple, and what else it may hold. @param {Props} props */
 export function Fields({ field, state, change, at }) {
-  return html`${(field.fields?.() ?? []).map((inner) => html`<${FieldView} key=${inner.key} field=${inner} state=${state.parts[inner.key]} at=${`${at}/${inner.key}`}
-      change=${(/** @type {Parameters<Change>[0]} */ next) => change((last) => ({ ...last, parts: { ...last.parts, [inner.key]: next(last.parts[inner.key]) } }))} />`)}
+  return html`${(field.fields?.() ?? []).map((inner) => html`<${FieldView} key=${inner.key} field=${inner} state=${state.parts[inner.key]} at=${`${at}/${inner.key}`} change=${within(change, inner.key)} />`)}
     ${field.item && html`<${Rows} field=${field} state=${state} change=${change} at=${at} name="Further field" titled keyed />`}`;
-}
-
-/** @param {Props} props */
-function TupleView(props) {
-  const { field, state, change, at } = props;
-  return html`<${Missing} props=${props}>
-    <div class="form-fields form-parts">${(field.fields?.() ?? []).map((inner, i) => html`<${FieldView} key=${i} field=${inner} state=${state.parts[i]} at=${`${at}/${i}`}
-      change=${(/** @type {Parameters<Change>[0]} */ next) => change((last) => ({ ...last, parts: last.parts.map((/** @type {State} */ part, /** @type {number} */ j) => (j === i ? next(part) : part)) }))} />`)}</div>
-  <//>`;
 }
 
 /** @param {Props} props */
 function ListView(props) {
   const { field, state, change, at, label } = props;
-  const item = /** @type {Field} */ (field.item?.());
+  const item = itemOf(field);
   const name = item.title || label || field.title || "Item";
   const open = () => ({ on: true, rows: [rowOf(stateOf(item))] });
   return html`<${Missing} props=${props} open=${open}><${Rows} field=${field} state=${state} change=${change} at=${at} name=${name} keyed=${field.kind === "map"} /><//>`;
@@ -261,13 +250,16 @@ function ListView(props) {
 
 /** Rows to add and remove. @param {{field: Field, state: State, change: Change, at: string, name: string, keyed?: boolean, titled?: boolean}} props */
 function Rows({ field, state, change, at, name, keyed = false, titled = false }) {
-  const item = /** @type {Field} */ (field.item?.());
+  const item = itemOf(field);
   const list = useRef(/** @type {any} */ (null));
-  const added = useRef(false);
+  const added = useRef(0);
   const button = useRef(/** @type {any} */ (null));
   useEffect(() => {
-    if (added.current) list.current.lastElementChild?.querySelector("input, select, textarea, button")?.focus();
-    added.current = false;
+    // An effect of the rendering before may come after the click.
+    const i = state.rows.findIndex((/** @type {State} */ row) => row.id === added.current);
+    if (i < 0) return;
+    added.current = 0;
+    list.current.children[i].querySelector("input, select, textarea, button")?.focus();
   });
   /** @param {(rows: State[]) => State[]} next */
   const turn = (next) => change((last) => ({ ...last, rows: next(last.rows) }));
@@ -280,12 +272,12 @@ function Rows({ field, state, change, at, name, keyed = false, titled = false })
       ${state.rows.map((/** @type {State} */ row, /** @type {number} */ i) => html`<li key=${row.id} class=${`form-row ${wide ? "form-card" : ""}`}>
         ${keyed && html`<${Key} field=${field} row=${row} at=${`${at}/${row.id}/key`} label=${`Key of ${name} ${i + 1}`} change=${(/** @type {string} */ key) => edit(row.id, (last) => ({ ...last, key }))} />`}
         <${FieldView} field=${item} state=${row.state} at=${`${at}/${row.id}`} label=${`${name} ${i + 1}`} quiet
-          change=${(/** @type {Parameters<Change>[0]} */ next) => edit(row.id, (last) => ({ ...last, state: next(last.state) }))} />
+          change=${(/** @type {(last: State) => State} */ next) => edit(row.id, (last) => ({ ...last, state: next(last.state) }))} />
         <button type="button" class="form-remove" disabled=${field.readonly} aria-label=${`Remove ${name} ${i + 1}`} title="Remove"
           onClick=${() => { turn((rows) => rows.filter(({ id }) => id !== row.id)); button.current.focus(); }}>×</button>
       </li>`)}
     </ol>
-    <button type="button" ref=${button} class="form-add" disabled=${field.readonly} onClick=${() => { added.current = true; turn((rows) => [...rows, rowOf(stateOf(item))]); }}>
+    <button type="button" ref=${button} class="form-add" disabled=${field.readonly} onClick=${() => { const row = rowOf(stateOf(item)); added.current = row.id; turn((rows) => [...rows, row]); }}>
       Add<span class="sr"> ${name}</span>
     </button>
   </div>`;
