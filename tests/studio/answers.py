@@ -262,6 +262,9 @@ def _part(draw: st.DrawFn, depth: int) -> tuple[Any, Kind]:
         value, plan = kind.fill(draw)
         if draw(st.booleans()):
             return ABSENT, KEEP
+        # What a default holds is there already: to keep a part of it is not to leave that part out.
+        if how == "default" and _keeps(plan):
+            return ABSENT, KEEP
         # Nobody can see what a factory makes: nothing filled in is nothing said.
         return (ABSENT, plan) if how == "factory" and plan is NOTHING else (value, plan)
 
@@ -274,6 +277,13 @@ def _part(draw: st.DrawFn, depth: int) -> tuple[Any, Kind]:
 
     definition = Field(default_factory=default) if how == "factory" else default()
     return (kind.type, definition), replace(kind, fill=kept)
+
+
+def _keeps(plan: Plan) -> bool:
+    inner = [part for _, part in plan.get("parts", plan.get("rows", []))]
+    return plan is KEEP or any(
+        _keeps(part) for part in [*inner, *([plan["inner"]] if "inner" in plan else [])]
+    )
 
 
 def _model(draw: st.DrawFn, depth: int, **more: Any) -> Kind:

@@ -5,7 +5,8 @@ import { covers, fromJson, stateOf, valueOf } from "../lib/filling.js";
 import { place } from "../lib/placing.js";
 import { quickOf } from "../lib/quick.js";
 import { fieldOf } from "../lib/schema.js";
-import { FieldView, FormContext, idOf } from "./fields.js";
+import { FieldView } from "./fields.js";
+import { FormContext, idOf } from "./frame.js";
 import { QuickView } from "./quick.js";
 
 /** @typedef {import("../lib/filling.js").Issue} Issue */

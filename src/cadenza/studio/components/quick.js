@@ -1,9 +1,10 @@
 // Big buttons that answer at once, below what may be said with them.
 
 import { html, useContext } from "../vendor/preact.js";
-import { Fields, FormContext, idOf } from "./fields.js";
+import { Fields } from "./fields.js";
+import { FormContext, Wrong, idOf } from "./frame.js";
 
-/** @typedef {import("./fields.js").Change} Change */
+/** @typedef {import("../lib/filling.js").Change} Change */
 /** @typedef {import("../lib/filling.js").State} State */
 
 /** @param {{quick: import("../lib/quick.js").Quick, state: State, change: Change, press: (index: number) => void, busy: boolean}} props */
@@ -26,7 +27,7 @@ export function QuickView({ quick, state, change, press, busy }) {
       <div class="form-buttons">
         ${labels.map((label, i) => html`<button key=${i} type="button" class="form-answer" disabled=${busy} onClick=${() => press(i)}>${label}</button>`)}
       </div>
-      ${wrong.length > 0 && html`<div class="form-wrong" id=${`${id}-wrong`}>${wrong.map((text) => html`<p key=${text}>${text}</p>`)}</div>`}
+      <${Wrong} id=${id} wrong=${wrong} />
     </div>
   </div>`;
 }

@@ -6,6 +6,7 @@
 /** @typedef {import("./schema.js").Json} Json */
 /** @typedef {{path: string, message: string}} Issue as the server tells it: `lines.0.amount`, "" for the value itself */
 /** @typedef {any} State */
+/** @typedef {(next: (last: State) => State) => void} Change */
 
 const DEEP = 12; // a model that needs itself would never end
 const ROWS = 5; // so many rows are there from the start, where a list needs some
@@ -20,7 +21,7 @@ export function rowOf(state, key = "") {
 export function stateOf(field, value = field.preset, depth = 0) {
   const on = value === undefined ? !optional(field) && depth < DEEP : value !== null;
   /** @param {Field} inner @param {Json} [held] @returns {State} */
-  const within = (inner, held) => stateOf(inner, held, depth + 1);
+  const deeper = (inner, held) => stateOf(inner, held, depth + 1);
   switch (field.kind) {
     case "const":
       return null;
@@ -32,35 +33,38 @@ export function stateOf(field, value = field.preset, depth = 0) {
       return instant(value ?? "");
     case "json":
       return value === undefined || (value === null && field.preset === null) ? "" : JSON.stringify(value, null, 2);
-    case "object": {
-      const given = isObject(value) ? value : {};
-      const fields = /** @type {Field[]} */ (field.fields?.());
+    case "object":
+    case "tuple": {
+      const fields = field.fields?.() ?? [];
+      const given = Object(on ? value : {});
       const known = new Set(fields.map((inner) => inner.key));
       const others = Object.entries(given).filter(([key]) => field.item && !known.has(key));
-      return {
-        on,
-        parts: on ? Object.fromEntries(fields.map((inner) => [inner.key, within(inner, owned(given, inner.key))])) : {},
-        rows: others.map(([key, held]) => rowOf(within(/** @type {Field} */ (field.item?.()), held), key)),
-      };
+      const parts = on ? fields.map((inner) => [inner.key, deeper(inner, Object.hasOwn(given, inner.key) ? given[inner.key] : undefined)]) : [];
+      return { on, parts: Object.fromEntries(parts), rows: others.map(([key, held]) => rowOf(deeper(itemOf(field), held), key)) };
     }
-    case "list": {
-      const start = on && value === undefined ? Math.min(field.schema.minItems ?? 0, ROWS) : 0;
-      const held = Array.isArray(value) ? value : Array.from({ length: start });
-      return { on, rows: held.map((each) => rowOf(within(/** @type {Field} */ (field.item?.()), each))) };
-    }
-    case "tuple":
-      return { on, parts: on ? (field.fields?.() ?? []).map((inner, i) => within(inner, Array.isArray(value) ? value[i] : undefined)) : [] };
+    case "list":
     case "map": {
-      const held = isObject(value) ? Object.entries(value) : [];
-      return { on, rows: held.map(([key, each]) => rowOf(within(/** @type {Field} */ (field.item?.()), each), key)) };
+      const start = on && value === undefined && field.kind === "list" ? Math.min(field.schema.minItems ?? 0, ROWS) : 0;
+      const held = value === undefined ? Array.from({ length: start }) : Object(value);
+      return { on, rows: Object.keys(on ? { ...held } : {}).map((key) => rowOf(deeper(itemOf(field), held[key]), field.kind === "map" ? key : "")) };
     }
     case "union": {
       const variants = field.variants?.() ?? [];
       const pick = value === undefined || value === null ? -1 : variants.findIndex((each) => fits(each.field, value));
-      return { pick, inner: pick < 0 ? {} : { [pick]: within(variants[pick].field, value) } };
+      return { pick, inner: pick < 0 ? {} : { [pick]: deeper(variants[pick].field, value) } };
     }
   }
   return value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** A change of one part of a state, as a change of the whole. @param {Change} change @param {string | number} key @param {string} [parts] @returns {Change} */
+export function within(change, key, parts = "parts") {
+  return (next) => change((last) => ({ ...last, [parts]: { ...last[parts], [key]: next(last[parts][key]) } }));
+}
+
+/** What the rows of *field* hold. @param {Field} field */
+export function itemOf(field) {
+  return /** @type {() => Field} */ (field.item)();
 }
 
 /** Whether *field* may be left out, and nothing is known that would stand for it. @param {Field} field */
@@ -114,16 +118,14 @@ function read(field, state, at, issues) {
       return state.on ? Object.fromEntries(entries(field, state.rows, inside, issues)) : undefined;
     case "list":
       if (!state.on) return undefined;
-      return state.rows.map((/** @type {State} */ row, /** @type {number} */ i) =>
-        slot(/** @type {Field} */ (field.item?.()), row.state, inside(i), issues),
-      );
+      return state.rows.map((/** @type {State} */ row, /** @type {number} */ i) => slot(itemOf(field), row.state, inside(i), issues));
     case "tuple": {
       if (!state.on) return undefined;
       const fields = field.fields?.() ?? [];
-      const found = fields.map((inner, i) => read(inner, state.parts[i], inside(i), issues));
+      const found = fields.map((inner, i) => read(inner, state.parts[fields[i].key], inside(i), issues));
       // What may be missing may be so at the end only.
       while (found.length && found.at(-1) === undefined && !fields[found.length - 1].required) found.pop();
-      return found.map((value, i) => (value === undefined ? slot(fields[i], state.parts[i], inside(i), []) : value));
+      return found.map((value, i) => (value === undefined ? slot(fields[i], state.parts[fields[i].key], inside(i), []) : value));
     }
     case "union": {
       const picked = field.variants?.()[state.pick];
@@ -145,7 +147,7 @@ function entries(field, held, inside, issues) {
   return held.map(({ key, state }) => {
     if (seen.has(key)) issues.push({ path: inside(key), message: `The key ${JSON.stringify(key)} is there twice` });
     seen.add(key);
-    return [key, slot(/** @type {Field} */ (field.item?.()), state, inside(key), issues)];
+    return [key, slot(itemOf(field), state, inside(key), issues)];
   });
 }
 
@@ -252,13 +254,13 @@ export function fits(field, value) {
     case "datetime":
       return text && /^\d{4}-\d\d-\d\d[T ]\d/.test(value);
     case "list":
-      return Array.isArray(value) && value.every((each) => fits(/** @type {Field} */ (field.item?.()), each));
+      return Array.isArray(value) && value.every((each) => fits(itemOf(field), each));
     case "tuple": {
       const fields = field.fields?.() ?? [];
       return Array.isArray(value) && value.length <= fields.length && fields.every((inner, i) => (i < value.length ? fits(inner, value[i]) : !inner.required));
     }
     case "map":
-      return isObject(value) && Object.values(value).every((each) => fits(/** @type {Field} */ (field.item?.()), each));
+      return isObject(value) && Object.values(value).every((each) => fits(itemOf(field), each));
     case "object": {
       if (!isObject(value)) return false;
       const fields = field.fields?.() ?? [];
@@ -291,9 +293,4 @@ function same(one, other) {
 /** @param {Json} value @returns {value is Record<string, Json>} */
 function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A key may be called `constructor`. @param {Record<string, Json>} value @param {string} key */
-function owned(value, key) {
-  return Object.hasOwn(value, key) ? value[key] : undefined;
 }

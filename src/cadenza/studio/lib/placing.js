@@ -47,7 +47,7 @@ function spread(field, state, here, around, open, placed) {
 /** The step that *rest* makes from *field*; none where it ends here. @param {Field} field @param {State} state @param {string} here @param {Rest} rest @returns {Step | undefined} */
 function step(field, state, here, rest) {
   if (!state?.on || rest === null) return undefined;
-  if (field.kind === "object") {
+  if (field.kind === "object" || field.kind === "tuple") {
     const keys = new Map(field.fields?.().map((inner) => [inner.key, inner]));
     const key = longest([...keys.keys()], rest);
     const to = keys.get(key ?? "");
@@ -56,16 +56,16 @@ function step(field, state, here, rest) {
     }
     if (key !== undefined) return undefined;
   }
-  if (field.kind === "tuple" || field.kind === "list") {
-    const index = Number(/^\d+(?=\.|$)/.exec(rest)?.[0] ?? -1);
-    const row = field.kind === "list" ? state.rows[index] : { id: index, state: state.parts[index] };
-    const to = field.kind === "list" ? field.item?.() : field.fields?.()[index];
-    return row && to && { field: to, state: row.state, at: `${here}/${row.id}`, rest: after(rest, String(index)) };
-  }
-  const key = longest((state.rows ?? []).map((/** @type {State} */ row) => row.key), rest);
-  const row = state.rows?.find((/** @type {State} */ each) => each.key === key);
   const to = field.item?.();
-  if (key === undefined || !to) return undefined;
+  if (!to) return undefined;
+  if (field.kind === "list") {
+    const index = Number(/^\d+(?=\.|$)/.exec(rest)?.[0] ?? -1);
+    const row = state.rows[index];
+    return row && { field: to, state: row.state, at: `${here}/${row.id}`, rest: after(rest, String(index)) };
+  }
+  const key = longest(state.rows.map((/** @type {State} */ row) => row.key), rest);
+  if (key === undefined) return undefined;
+  const row = state.rows.find((/** @type {State} */ each) => each.key === key);
   const tail = after(rest, key);
   if (tail === "[key]") return { field: { ...to, kind: "text" }, state: "", at: `${here}/${row.id}/key`, rest: null };
   return { field: to, state: row.state, at: `${here}/${row.id}`, rest: tail };

@@ -8,7 +8,7 @@
 /**
  * @typedef {object} Field
  * @property {"text" | "number" | "decimal" | "bool" | "choice" | "const" | "date" | "time" | "datetime" | "object" | "list" | "tuple" | "map" | "union" | "json"} kind
- * @property {string} key its name in the object around it, "" elsewhere
+ * @property {string} key its name in the object or tuple around it, "" elsewhere
  * @property {string} name of the definition that it comes from
  * @property {string} title
  * @property {string} help
@@ -132,7 +132,7 @@ function arrayOf(schema, root) {
     return {
       kind: "tuple",
       fields: once(() =>
-        prefixItems.map((item, i) => make(item, { root, title: `Part ${i + 1}`, required: i < least })),
+        prefixItems.map((item, i) => make(item, { root, key: String(i), title: `Part ${i + 1}`, required: i < least })),
       ),
     };
   }
@@ -281,16 +281,18 @@ export function shown(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-const NAMES = { number: "Number", decimal: "Number", bool: "Yes or no", choice: "Choice", date: "Date", time: "Time", datetime: "Date and time" };
-const MORE = { object: "Fields", list: "List", tuple: "List", map: "Keys and values", union: "One of several", json: "JSON", text: "Text", const: "" };
+const NAMES = /** @type {Record<string, string>} */ ({
+  number: "Number", decimal: "Number", integer: "Whole number", bool: "Yes or no", choice: "Choice", text: "Text", duration: "Duration", uuid: "UUID", uri: "Address", email: "Email",
+  date: "Date", time: "Time", datetime: "Date and time", object: "Fields", map: "Keys and values", list: "List", tuple: "List", union: "One of several", json: "JSON",
+});
 
 /** What a variant without a name is called. @param {Field} field @returns {string} */
 function labelOf(field) {
   if (field.kind === "const") return shown(field.value);
   if (field.title) return field.title;
   if (field.kind === "list") return `List: ${labelOf(/** @type {() => Field} */ (field.item)()).toLowerCase()}`;
-  const format = { duration: "Duration", uuid: "UUID", uri: "Address", email: "Email" }[String(field.schema.format)];
-  return format ?? (field.schema.type === "integer" ? "Whole number" : { ...NAMES, ...MORE }[field.kind]);
+  const { format, type } = field.schema;
+  return NAMES[format] ?? NAMES[type] ?? NAMES[field.kind];
 }
 
 const FORMATS = /** @type {Record<string, string>} */ ({
