@@ -20,6 +20,8 @@ from .messages import (
     Claim,
     Claimed,
     Closed,
+    Due,
+    DueRow,
     Head,
     KeptEvent,
     Lease,
@@ -45,6 +47,8 @@ __all__ = [
     "Claim",
     "Claimed",
     "Closed",
+    "Due",
+    "DueRow",
     "DueSchedules",
     "Fire",
     "Head",
@@ -139,7 +143,7 @@ class Store(Protocol):
 
     # What time brings to open suspensions: `due_at` is when next something is to be done about one.
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
+    async def due(self, due: Due) -> Sequence[DueRow]:
         """Open rows whose `due_at` has come, the earliest first."""
         ...
 
@@ -159,8 +163,8 @@ class Store(Protocol):
         """Give an open row another deadline; False where it is not open."""
         ...
 
-    async def next_due(self) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
+    async def next_due(self, due: Due) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of an open row that has not come yet, or None."""
         ...
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:

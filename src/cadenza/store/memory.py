@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 from ..errors import RunConflict, RunNotFound
@@ -23,6 +22,8 @@ from .base import (
     AnswerOutcome,
     Claim,
     Claimed,
+    Due,
+    DueRow,
     Lease,
     Missed,
     Page,
@@ -275,10 +276,23 @@ class MemoryStore(MemorySchedules):
         run = self._runs[self._by_suspension[suspension_id]]
         run.suspensions[suspension_id] = replace(run.suspensions[suspension_id], **fields)
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
+    async def due(self, due: Due) -> Sequence[DueRow]:
         """Open rows whose `due_at` has come, the earliest first."""
-        found = [(row.due_at, row.id, row) for row in self._rows() if row.state == "open" and row.due_at]
-        return [row for due_at, _, row in sorted(found, key=itemgetter(0, 1)) if due_at <= now][:limit]
+        found = [
+            (row.due_at, row.id, row.run_id)
+            for run in self._concerned(due)
+            for row in run.open
+            if row.due_at is not None and row.due_at <= due.now
+        ]
+        return [DueRow(id=id_, run_id=run_id) for _, id_, run_id in sorted(found)[: due.limit]]
+
+    def _concerned(self, due: Due) -> list[Run]:
+        self._check_open()
+        return [
+            run
+            for run in self._runs.values()
+            if run.row.engine == due.engine and run.row.workflow in due.workflows
+        ]
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
@@ -308,11 +322,12 @@ class MemoryStore(MemorySchedules):
         self._change(suspension_id, deadline=deadline, due_at=due_at)
         return True
 
-    async def next_due(self) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
-        rows = [row.due_at for row in self._rows() if row.state == "open"]
-        runs = [run.wake_at for run in self._runs.values() if run.lease is None]
-        return min((at for at in (*rows, *runs) if at is not None), default=None)
+    async def next_due(self, due: Due) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of an open row that has not come yet, or None."""
+        concerned = self._concerned(due)
+        rows = [row.due_at for run in concerned for row in run.open]
+        runs = [run.wake_at for run in concerned if run.lease is None]
+        return min((at for at in (*rows, *runs) if at is not None and at > due.now), default=None)
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
         """The suspension rows that match."""

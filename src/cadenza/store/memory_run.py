@@ -45,6 +45,11 @@ class Run:
             cancel_requested=self.cancel_requested,
         )
 
+    @property
+    def open(self) -> list[Suspension]:
+        """The rows that wait."""
+        return [row for row in self.suspensions.values() if row.state == "open"]
+
     def take(self, claim: Claim) -> bool:
         """Give the lease to *claim*, if it may have it."""
         if self.lease is not None and self.lease.until > claim.now and self.epoch != claim.dead:

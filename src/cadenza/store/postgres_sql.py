@@ -176,11 +176,13 @@ events as (delete from cadenza_events where until < %(before)s)
 select count(*) from old
 """
 
-# What time brings: rows whose turn has come.
-DUE = (
-    f"select {SUSPENSION} from cadenza_suspensions where state = 'open' and due_at is not null and due_at <= %(now)s "
-    "order by due_at, id limit %(limit)s"
+# What time brings: rows of the runs of one engine and some workflows, whose turn has come.
+_CONCERNS = "engine = %(engine)s and workflow = any(%(workflows)s)"
+_OPEN = (
+    f"from cadenza_suspensions s join (select id as run from cadenza_runs where {_CONCERNS}) runs using (run) "
+    "where s.state = 'open' and s.due_at is not null"
 )
+DUE = f"select s.id, s.run {_OPEN} and s.due_at <= %(now)s order by s.due_at, s.id limit %(limit)s"
 PUT_OFF = (
     "update cadenza_suspensions set due_at = %(due_at)s, told = %(told_of)s, call = %(call)s "
     "where id = %(id)s and state = 'open' and due_at is not distinct from %(seen)s::bigint returning id"
@@ -198,8 +200,9 @@ EXTEND = (
 CALLED = "select id from cadenza_suspensions where id = %(id)s and call = %(call)s"
 NEXT_DUE = (
     "select min(at) from ("
-    "select min(wake_at) as at from cadenza_runs where wake_at is not null and lease_owner is null "
-    "union all select min(due_at) from cadenza_suspensions where state = 'open' and due_at is not null) times"
+    "select min(wake_at) as at from cadenza_runs "
+    f"where wake_at is not null and wake_at > %(now)s and lease_owner is null and {_CONCERNS} "
+    f"union all (select s.due_at {_OPEN} and s.due_at > %(now)s order by s.due_at, s.id limit 1)) times"
 )
 
 # Events that are kept.

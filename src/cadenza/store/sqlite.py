@@ -28,6 +28,8 @@ from .base import (
     AnswerOutcome,
     Claim,
     Claimed,
+    Due,
+    DueRow,
     KeptEvent,
     Missed,
     Page,
@@ -213,12 +215,9 @@ class SqliteStore(SqliteSchedules):
     async def claim_due(self, wanted: Wanted) -> Sequence[Claimed]:
         """Take the leases of runs that need a driver."""
         values = {
-            "engine": wanted.engine,
+            **_due_values(wanted),
             "owner": wanted.owner,
-            "now": micros(wanted.now),
             "until": micros(wanted.until),
-            "limit": wanted.limit,
-            **{f"workflow{i}": id_ for i, id_ in enumerate(wanted.workflows)},
             **{f"dead{i}": owner for i, owner in enumerate(wanted.dead)},
             **{f"live{i}": owner for i, owner in enumerate(wanted.live)},
         }
@@ -290,10 +289,11 @@ class SqliteStore(SqliteSchedules):
 
     # ------------------------------------------------------------------ what time brings, and events
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
+    async def due(self, due: Due) -> Sequence[DueRow]:
         """Open rows whose `due_at` has come, the earliest first."""
-        found = self._read(lambda db: db.execute(sql.DUE, (micros(now), limit)).fetchall())
-        return [suspension_of(row, self._packing) for row in found]
+        statement = sql.due(len(due.workflows))
+        found = self._read(lambda db: db.execute(statement, _due_values(due)).fetchall())
+        return [DueRow(id=id_, run_id=run_id) for id_, run_id in found]
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
@@ -314,9 +314,10 @@ class SqliteStore(SqliteSchedules):
         values = (optional_micros(deadline), optional_micros(due_at), suspension_id)
         return await self._open().run(lambda db: db.execute(sql.EXTEND, values).rowcount > 0)
 
-    async def next_due(self) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
-        return optional_moment(self._read(lambda db: db.execute(sql.NEXT_DUE).fetchone())[0])
+    async def next_due(self, due: Due) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of an open row that has not come yet, or None."""
+        statement = sql.next_due(len(due.workflows))
+        return optional_moment(self._read(lambda db: db.execute(statement, _due_values(due)).fetchone())[0])
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
         """The suspension rows that match."""
@@ -375,3 +376,9 @@ def _data_version(db: sqlite3.Connection) -> int:
     """A number that changes when another connection, of any process, commits."""
     version: int = db.execute("pragma data_version").fetchone()[0]
     return version
+
+
+def _due_values(due: Due | Wanted) -> dict[str, Any]:
+    """For which runs it is looked, and until when."""
+    named = {f"workflow{i}": id_ for i, id_ in enumerate(due.workflows)}
+    return {"engine": due.engine, "now": micros(due.now), "limit": due.limit, **named}
