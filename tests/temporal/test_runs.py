@@ -183,6 +183,26 @@ async def test_the_first_answer_wins_over_its_rivals(make_app: MakeApp) -> None:
         ]
 
 
+async def test_a_withdrawn_question_is_no_answer_that_its_rival_loses_to(make_app: MakeApp) -> None:
+    @step
+    async def ask(value: Any, ctx: StepContext) -> Any:
+        return await ctx.ask(int)
+
+    flow = Workflow("withdrawn").parallel([ask, ask.clone(id="other")], first_answer_wins=True).commit()
+    async with make_app(flow) as app:
+        run = await app.workflow(flow).create_run()
+        rows = {row.path[0]: row for row in (await run.start()).suspensions}
+        await app.inbox.cancel(rows["other"].id, reason="not needed")
+        with anyio.fail_after(20):
+            while (await run.get_state()).status != "failed":
+                await app.store.wait(run.id, await app.store.row(run.id), 1)  # type: ignore[arg-type]
+        history = await app.inbox.history(run.id)
+        assert sorted((c.path[0], c.became, c.reason or "") for c in history) == [
+            ("ask", "canceled", ""),
+            ("other", "canceled", "not needed"),
+        ]
+
+
 async def test_failures_are_counted_exactly_and_once_is_kept(make_app: MakeApp) -> None:
     calls: Counter[str] = Counter()
 

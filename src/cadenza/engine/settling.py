@@ -14,7 +14,7 @@ from ..history import event as ev
 from ..history.closing import closing
 from ..history.event import Suspension
 from ..history.resume import first_rest_after, refuse
-from ..history.rivals import rivals_of
+from ..history.rivals import has_won, rivals_of
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
 from ..model.path import show
@@ -155,8 +155,8 @@ class Settling(Driving):
         losing = {
             row.id: row for target in targets for row in rivals_of(target.path, stored.suspensions, graph)
         }
-        if losing and not (answering.state == "expired" and not _goes_on(targets[0])):
-            first = targets[0]
+        first = targets[0]
+        if losing and has_won(answering.closed(first, answering.replies[0].data)):
             answering = replace(
                 answering,
                 closes=[row.id for row in losing.values() if row.state == "open"],
@@ -207,8 +207,3 @@ class Settling(Driving):
             if found is not None or not wait:
                 return found if found is not None else fold(entries)
             await self.settled(workflow, run_id)
-
-
-def _goes_on(row: Suspension) -> bool:
-    """Whether an answer follows the deadline of *row*."""
-    return row.on_timeout is not None and row.on_timeout.do == "answer"

@@ -9,7 +9,7 @@ from datetime import datetime
 from ...history.event import Suspension
 from ...history.journal import Batch
 from ...history.resume import means, resolve
-from ...history.rivals import rivals_of
+from ...history.rivals import has_won, rivals_of
 from ...history.snapshot import Snapshot
 from ...model.graph import Graph
 from ...model.path import show
@@ -64,7 +64,7 @@ class Rows:
             context=wish.context,
             at=at,
         )
-        return self._settle(targets, answering, graph, goes_on=True)
+        return self._settle(targets, answering, graph)
 
     def close(self, closure: Closure, graph: Graph, at: datetime) -> Answering | None:
         """Close a row without a person's answer; None where it is not open."""
@@ -85,8 +85,7 @@ class Rows:
             at=at,
             state=closure.state,
         )
-        goes_on = closure.state != "expired" or (row.on_timeout is not None and row.on_timeout.do == "answer")
-        return self._settle([row], answering, graph, goes_on=goes_on)
+        return self._settle([row], answering, graph)
 
     def claim(self, suspension_id: str, claimant: str | None, at: datetime) -> None:
         """Let *claimant* have claimed a row."""
@@ -101,20 +100,20 @@ class Rows:
         self.all[suspension_id] = row
         return row
 
-    def _settle(
-        self, targets: Sequence[Suspension], answering: Answering, graph: Graph, *, goes_on: bool
-    ) -> Answering:
+    def _settle(self, targets: Sequence[Suspension], answering: Answering, graph: Graph) -> Answering:
+        closed = [
+            answering.closed(row, reply.data) for row, reply in zip(targets, answering.replies, strict=True)
+        ]
         losing = {
             row.id: row
             for target in targets
             for row in rivals_of(target.path, self.all.values(), graph)
             if row.state == "open"
         }
-        if losing and goes_on:
+        if losing and has_won(closed[0]):
             reason = f"{show(targets[0].path)} was answered first"
             answering = replace(answering, closes=list(losing), closes_reason=reason)
             for id_, row in losing.items():
                 self.all[id_] = answering.outdone(row)
-        for target, reply in zip(targets, answering.replies, strict=True):
-            self.all[target.id] = answering.closed(target, reply.data)
+        self.all |= {row.id: row for row in closed}
         return answering
