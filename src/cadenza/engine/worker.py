@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CadenzaError, RunHeld, StoreUnavailable
-from ..history.due import due_after, stage_of
+from ..history.due import TIMED, due_after, stage_of
 from ..history.event import Suspension
 from ..model.workflow import Workflow
 from ..store.base import Claimed, Due, DueRow, Wanted
@@ -33,8 +33,7 @@ _LOOK = 1.0
 # So many runs at most are driven here at once by a worker's wish; the others wait in the store.
 _AT_ONCE = 500
 _DUE_AT_ONCE = 100
-# How long hooks may take, in seconds, and when those that failed are called again.
-_HOOK_TIME = 30.0
+# When hooks that failed are called again; longer than they may take.
 _AGAIN = timedelta(seconds=60)
 
 
@@ -151,20 +150,23 @@ class Looker:
         engine = self._engine
         row, run = await engine.store.suspension(due.id), await engine.store.row(due.run_id)
         workflow = self._workflows().get(run.workflow) if run is not None else None
-        if row is None or row.state != "open" or row.due_at is None or workflow is None:
+        if row is None or row.state not in TIMED or row.due_at is None or workflow is None:
             return 0
         stage, number = stage_of(row)
-        if stage == "deadline" and row.on_timeout is not None:
+        kind: HookKind = "expired" if stage == "deadline" else stage
+        if kind == "expired" and row.on_timeout is not None and row.state == "open":
             if not await self._expire(workflow, row):
                 return 0
-            await self._tell("expired", row, workflow.id)
-            return 1
-        # For a while nobody else does it. Should this process die meanwhile, it is done again then: told twice at worst.
-        again = engine.clock.now() + _AGAIN
-        if not await engine.store.put_off(row.id, row.due_at, again, told=number):
-            return 0
-        if await self._tell("expired" if stage == "deadline" else stage, row, workflow.id):
-            await engine.store.put_off(row.id, again, due_after(row, number + 1), told=number + 1)
+            row = await engine.store.suspension(row.id) or row
+        seen = row.due_at
+        if engine.hooks.wanted(kind):
+            # For a while nobody else does it. Should this process die meanwhile, it is done again then: told twice at worst.
+            seen = engine.clock.now() + _AGAIN
+            if not await engine.store.put_off(row.id, row.due_at, seen, told=number):
+                return 0
+            if not await self._tell(kind, row, workflow.id):
+                return 1
+        await engine.store.put_off(row.id, seen, due_after(row, number + 1), told=number + 1)
         return 1
 
     async def _expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
@@ -186,12 +188,7 @@ class Looker:
             at=self._engine.clock.now(),
             suspension=row,
         )
-        try:
-            async with asyncio.timeout(_HOOK_TIME):
-                return await self._engine.hooks.call(notice)
-        except TimeoutError:
-            _log.warning("a hook for %r of run %s took too long", kind, row.run_id)
-            return False
+        return await self._engine.hooks.call(notice)
 
     async def _pause(self, due: datetime | None) -> None:
         """Return when there is something to look for: at *due*, when nudged, or after a while."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from .event import Suspension
+from .event import Suspension, SuspensionState
 
 Stage: TypeAlias = Literal["suspended", "reminder", "deadline"]
+
+# The states of rows at which something can be due: one that has expired waits until somebody was told of that.
+TIMED: tuple[SuspensionState, ...] = ("open", "expired")
 
 
 def stages(row: Suspension) -> list[tuple[Stage, datetime]]:
@@ -25,8 +28,8 @@ def stage_of(row: Suspension) -> tuple[Stage, int]:
     told = row.told
     if told == 0 and row.due_at != row.opened_at:
         told = 1  # nobody wanted to be told of it when it was opened
-    # A deadline that was passed and then extended comes again.
-    number = min(told, len(known) - 1)
+    # A deadline that was passed and then extended comes again; and one that has closed the row overtakes reminders.
+    number = len(known) - 1 if row.state == "expired" else min(told, len(known) - 1)
     return known[number][0], number
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import RunConflict, RunNotFound
+from ..history.due import TIMED
 from ..history.event import Entry, Suspension
 from ..history.record import ENDED, RunStatus
 from ..model.graph import Graph
@@ -277,11 +278,11 @@ class MemoryStore(MemorySchedules):
         run.suspensions[suspension_id] = replace(run.suspensions[suspension_id], **fields)
 
     async def due(self, due: Due) -> Sequence[DueRow]:
-        """Open rows whose `due_at` has come, the earliest first."""
+        """Rows whose `due_at` has come, the earliest first."""
         found = [
             (row.due_at, row.id, row.run_id)
             for run in self._concerned(due)
-            for row in run.open
+            for row in run.timed
             if row.due_at is not None and row.due_at <= due.now
         ]
         return [DueRow(id=id_, run_id=run_id) for _, id_, run_id in sorted(found)[: due.limit]]
@@ -297,9 +298,9 @@ class MemoryStore(MemorySchedules):
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
     ) -> bool:
-        """Set `due_at` and `told` of an open row, where `due_at` is *seen*."""
+        """Set `due_at` and `told` of a row, where `due_at` is *seen*."""
         row = await self.suspension(suspension_id)
-        if row is None or row.state != "open" or row.due_at != seen:
+        if row is None or row.state not in TIMED or row.due_at != seen:
             return False
         self._change(suspension_id, due_at=due_at, told=told)
         return True
@@ -323,9 +324,9 @@ class MemoryStore(MemorySchedules):
         return True
 
     async def next_due(self, due: Due) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row that has not come yet, or None."""
+        """The earliest `wake_at` of a run at rest or `due_at` of a row that has not come yet, or None."""
         concerned = self._concerned(due)
-        rows = [row.due_at for run in concerned for row in run.open]
+        rows = [row.due_at for run in concerned for row in run.timed]
         runs = [run.wake_at for run in concerned if run.lease is None]
         return min((at for at in (*rows, *runs) if at is not None and at > due.now), default=None)
 

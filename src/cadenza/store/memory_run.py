@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from ..history.due import TIMED
 from ..history.event import Entry, Suspension
 from ..history.record import RESTING, RunStatus
 from .base import Answering, Claim, Lease, Receipt, RunQuery, RunRow, SuspensionQuery, Wanted, Write
@@ -46,9 +47,9 @@ class Run:
         )
 
     @property
-    def open(self) -> list[Suspension]:
-        """The rows that wait."""
-        return [row for row in self.suspensions.values() if row.state == "open"]
+    def timed(self) -> list[Suspension]:
+        """The rows at which something can be due."""
+        return [row for row in self.suspensions.values() if row.state in TIMED]
 
     def take(self, claim: Claim) -> bool:
         """Give the lease to *claim*, if it may have it."""

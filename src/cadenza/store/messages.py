@@ -119,7 +119,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueRow:
-    """An open suspension row whose time has come: which, and of which run. One that cannot be read hides no other."""
+    """A suspension row whose time has come: which, and of which run. One that cannot be read hides no other."""
 
     id: str
     run_id: str

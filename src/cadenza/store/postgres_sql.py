@@ -63,7 +63,15 @@ create table cadenza_fires (
 create index cadenza_fires_by_time on cadenza_fires (schedule, at, run);
 """
 
-MIGRATIONS = (_TABLES, _SCHEDULES)
+# 3: rows whose deadline has closed them are due until somebody was told; those from before are taken to have been.
+_UNTOLD = """
+update cadenza_suspensions set due_at = null where state = 'expired';
+drop index cadenza_suspensions_due;
+create index cadenza_suspensions_due on cadenza_suspensions (due_at, id)
+  where state in ('open', 'expired') and due_at is not null;
+"""
+
+MIGRATIONS = (_TABLES, _SCHEDULES, _UNTOLD)
 
 # The schema that holds the tables, if they are there.
 WHERE = "select (select relnamespace::bigint from pg_class where oid = to_regclass('cadenza_version'))"
@@ -180,12 +188,12 @@ select count(*) from old
 _CONCERNS = "engine = %(engine)s and workflow = any(%(workflows)s)"
 _OPEN = (
     f"from cadenza_suspensions s join (select id as run from cadenza_runs where {_CONCERNS}) runs using (run) "
-    "where s.state = 'open' and s.due_at is not null"
+    "where s.state in ('open', 'expired') and s.due_at is not null"
 )
 DUE = f"select s.id, s.run {_OPEN} and s.due_at <= %(now)s order by s.due_at, s.id limit %(limit)s"
 PUT_OFF = (
     "update cadenza_suspensions set due_at = %(due_at)s, told = %(told_of)s, call = %(call)s "
-    "where id = %(id)s and state = 'open' and due_at is not distinct from %(seen)s::bigint returning id"
+    "where id = %(id)s and state in ('open', 'expired') and due_at is not distinct from %(seen)s::bigint returning id"
 )
 SET_CLAIMANT = (
     "update cadenza_suspensions set claimed_by = %(claimant)s, claimed_at = %(at)s, call = %(call)s "

@@ -57,14 +57,14 @@ class PostgresWaits:
     # ------------------------------------------------------------------ what time brings, and events
 
     async def due(self, due: Due) -> Sequence[DueRow]:
-        """Open rows whose `due_at` has come, the earliest first."""
+        """Rows whose `due_at` has come, the earliest first."""
         found = await self._read(sql.DUE, limit=due.limit, **_due_values(due))
         return [DueRow(id=id_, run_id=run_id) for id_, run_id in found]
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
     ) -> bool:
-        """Set `due_at` and `told` of an open row, where `due_at` is *seen*."""
+        """Set `due_at` and `told` of a row, where `due_at` is *seen*."""
         values = {"seen": optional_micros(seen), "due_at": optional_micros(due_at), "told_of": told}
         return await self._set(sql.PUT_OFF, suspension_id, values)
 
@@ -95,7 +95,7 @@ class PostgresWaits:
         return bool(found)
 
     async def next_due(self, due: Due) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row that has not come yet, or None."""
+        """The earliest `wake_at` of a run at rest or `due_at` of a row that has not come yet, or None."""
         return optional_moment((await self._read(sql.NEXT_DUE, **_due_values(due)))[0][0])
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:

@@ -290,7 +290,7 @@ class SqliteStore(SqliteSchedules):
     # ------------------------------------------------------------------ what time brings, and events
 
     async def due(self, due: Due) -> Sequence[DueRow]:
-        """Open rows whose `due_at` has come, the earliest first."""
+        """Rows whose `due_at` has come, the earliest first."""
         statement = sql.due(len(due.workflows))
         found = self._read(lambda db: db.execute(statement, _due_values(due)).fetchall())
         return [DueRow(id=id_, run_id=run_id) for id_, run_id in found]
@@ -298,7 +298,7 @@ class SqliteStore(SqliteSchedules):
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
     ) -> bool:
-        """Set `due_at` and `told` of an open row, where `due_at` is *seen*."""
+        """Set `due_at` and `told` of a row, where `due_at` is *seen*."""
         values = (optional_micros(due_at), told, suspension_id, optional_micros(seen))
         return await self._open().run(lambda db: db.execute(sql.PUT_OFF, values).rowcount > 0)
 
@@ -315,7 +315,7 @@ class SqliteStore(SqliteSchedules):
         return await self._open().run(lambda db: db.execute(sql.EXTEND, values).rowcount > 0)
 
     async def next_due(self, due: Due) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row that has not come yet, or None."""
+        """The earliest `wake_at` of a run at rest or `due_at` of a row that has not come yet, or None."""
         statement = sql.next_due(len(due.workflows))
         return optional_moment(self._read(lambda db: db.execute(statement, _due_values(due)).fetchone())[0])
 

@@ -57,7 +57,14 @@ create table fires (
 create index fires_by_time on fires (schedule, at, run);
 """
 
-MIGRATIONS = (_TABLES, _SCHEDULES)
+# 3: rows whose deadline has closed them are due until somebody was told; those from before are taken to have been.
+_UNTOLD = """
+update suspensions set due_at = null where state = 'expired';
+drop index suspensions_due;
+create index suspensions_due on suspensions (due_at, id) where state in ('open', 'expired') and due_at is not null;
+"""
+
+MIGRATIONS = (_TABLES, _SCHEDULES, _UNTOLD)
 
 _RUN = (
     "id, workflow, engine, resource, status, seq, fingerprint, wake_at, lease_owner, lease_until, epoch, signals, "
@@ -173,7 +180,7 @@ def claim_due(workflows: int, dead: int, live: int) -> str:
 
 
 def due(workflows: int) -> str:
-    """The open rows that are due, of runs of one engine and so many workflows."""
+    """The rows that are due, of runs of one engine and so many workflows."""
     return f"select s.id, s.run {_open(workflows)} and s.due_at <= :now order by s.due_at, s.id limit :limit"
 
 
@@ -190,7 +197,7 @@ def next_due(workflows: int) -> str:
 def _open(workflows: int) -> str:
     # "cross" has SQLite walk the rows by when they are due, and look up their runs.
     return (
-        "from suspensions s cross join runs r on r.id = s.run where s.state = 'open' and s.due_at is not null "
+        "from suspensions s cross join runs r on r.id = s.run where s.state in ('open', 'expired') and s.due_at is not null "
         f"and r.engine = :engine and r.workflow in ({_named('workflow', workflows)})"
     )
 
@@ -202,7 +209,7 @@ def _named(name: str, count: int) -> str:
 RENEW = "update runs set lease_until = ? where lease_owner = ? returning id"
 OWNERS = "select distinct lease_owner from runs where lease_owner is not null order by lease_owner"
 # What time brings.
-PUT_OFF = "update suspensions set due_at = ?, told = ? where id = ? and state = 'open' and due_at is ?"
+PUT_OFF = "update suspensions set due_at = ?, told = ? where id = ? and state in ('open', 'expired') and due_at is ?"
 SET_CLAIMANT = "update suspensions set claimed_by = ?, claimed_at = ? where id = ? and state = 'open' and claimed_by is ?"
 EXTEND = "update suspensions set deadline = ?, due_at = ? where id = ? and state = 'open'"
 # Events that are kept.

@@ -279,7 +279,7 @@ class TemporalEngine(Waiting):
             raise
 
     async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
-        """The run's own timer does that, and what follows tells the hooks."""
+        """The run's own timer does that."""
         return False
 
     async def set_claimant(self, row: Suspension, claimant: str | None) -> bool:

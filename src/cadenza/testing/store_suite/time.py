@@ -54,6 +54,25 @@ async def exercise_an_open_row_is_put_off_by_who_saw_when_it_is_due(make_store: 
         assert await store.suspension("u") == shut
 
 
+async def exercise_a_row_that_has_expired_is_due_until_somebody_was_told(make_store: MakeStore) -> None:
+    rows = [question(due_at=after(1), deadline=after(1)), question("t", due_at=after(1))]
+    async with opened(make_store, first=write(claim=claim(), opened=rows)) as store:
+        await store.answer(reply_to("s", state="expired", via="deadline", due=after(2)))
+        await store.answer(reply_to("t", state="canceled", via="inbox"))
+        shut = await store.suspension("s")
+        assert shut is not None
+        assert (shut.state, shut.due_at) == ("expired", after(1))
+        assert list(await store.due(due())) == [DueRow(id="s", run_id="r")]
+        assert await store.put_off("s", after(2), after(30), told=1) is False
+        assert await store.put_off("s", after(1), after(30), told=1) is True
+        assert await store.suspension("s") == replace(shut, due_at=after(30), told=1)
+        assert list(await store.due(due())) == []
+        assert await store.next_due(due()) == after(30)
+        assert await store.put_off("s", after(30), None, told=2) is True
+        assert await store.next_due(due()) is None
+        assert await store.put_off("t", after(1), after(30), told=1) is False
+
+
 async def exercise_of_many_who_put_a_row_off_at_once_one_does(make_store: MakeStore) -> None:
     async with opened(make_store, first=write(claim=claim(), opened=[question(due_at=after(1))])) as store:
         found = await asyncio.gather(*[store.put_off("s", after(1), after(2), told=1) for _ in range(20)])
