@@ -17,6 +17,7 @@ from ..history.due import TIMED
 from ..history.event import Entry, Suspension
 from ..history.record import ENDED, RunStatus
 from ..model.graph import Graph
+from .again import told_again
 from .base import (
     Accepted,
     Answering,
@@ -126,13 +127,12 @@ class MemoryStore(MemorySchedules):
     async def append(self, write: Write) -> Receipt:
         """Make *write*."""
         run = self._get(write.run_id)
-        if run.is_unheeded(write):
-            return replace(run.receipt(), made=False)
-        if run.may_write(write):
+        if run.has_heard(write) and run.may_write(write):
             return self._write(run, write)
-        if run.has_written(write):
-            return run.receipt(released=run.lease is None)
-        raise RunConflict(write.run_id)
+        receipt = told_again(write, run.as_row(), there=run.has_written(write))
+        if receipt is None:
+            raise RunConflict(write.run_id)
+        return receipt
 
     def _write(self, run: Run, write: Write) -> Receipt:
         run.entries.extend(write.entries)

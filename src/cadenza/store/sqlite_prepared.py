@@ -9,6 +9,7 @@ from ..errors import RunConflict, RunNotFound
 from ..history.codec import entry_to_json, suspension_to_json
 from ..model.graph import to_json as graph_to_json
 from . import sqlite_sql as sql
+from .again import told_again
 from .base import Accepted, Answering, Claim, Receipt, RunRow, Write
 from .packing import Packing
 from .rows import micros, names_column, optional_micros, run_of
@@ -45,7 +46,6 @@ class Prepared:
         self.graph = (
             (write.graph.fingerprint, packing.pack(graph_to_json(write.graph))) if write.graph else None
         )
-        self.heeds = write.heed and write.claim is None
         self.move = sql.move(
             claim=write.claim is not None,
             head=head is not None,
@@ -102,28 +102,15 @@ class Prepared:
         """The same write a second time is no conflict; anything else is."""
         run_id = self.write.run_id
         row = known(db, run_id)
-        there = self.rows and all(
+        there = bool(self.rows) and all(
             (found := db.execute(sql.SAME, (run_id, seq)).fetchone()) is not None
             and self._packing.same(found[0], payload)
             for _, seq, payload in self.rows
         )
-        claim = self.write.claim
-        if claim is not None:
-            mine = row.lease is None or row.lease.owner == claim.owner
-        else:
-            mine = row.epoch == self.write.epoch
-        if not (there and mine):
-            if self.heeds and row.signals != self.write.signals and mine and row.seq == self.write.expect:
-                return Receipt(
-                    epoch=row.epoch, signals=row.signals, cancel_requested=row.cancel_requested, made=False
-                )
+        receipt = told_again(self.write, row, there=there)
+        if receipt is None:
             raise RunConflict(run_id)
-        return Receipt(
-            epoch=row.epoch,
-            signals=row.signals,
-            cancel_requested=row.cancel_requested,
-            released=row.lease is None,
-        )
+        return receipt
 
 
 def known(db: sqlite3.Connection, run_id: str) -> RunRow:
