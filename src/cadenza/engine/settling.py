@@ -40,11 +40,11 @@ class Settling(Driving):
         while True:
             stored = await self.load(run_id)
             self.own(stored.run)
-            if earlier := answered_before(workflow, resuming, stored.suspensions):
+            if earlier := answered_before(lambda: workflow, resuming, stored.suspensions):
                 return await self._outcome_of(workflow, run_id, earlier, wait=resuming.wait)
             snapshot = fold(stored.entries)
             graph = await self.graph(workflow, snapshot)
-            answers = check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
+            answers = check_all(lambda: workflow, resuming, run_id, snapshot, stored.suspensions, graph)
             targets = [row for row in stored.suspensions if row.id in answers]
             replies = [
                 Reply(

@@ -233,10 +233,10 @@ class TemporalEngine(Waiting):
         """Check an answer against the store, and do nothing."""
         stored = await self.load(run_id)
         snapshot = fold(stored.entries)
-        if answered_before(workflow, resuming, stored.suspensions):
+        if answered_before(lambda: workflow, resuming, stored.suspensions):
             return snapshot
         graph = await self.graph(workflow, snapshot)
-        check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
+        check_all(lambda: workflow, resuming, run_id, snapshot, stored.suspensions, graph)
         return snapshot
 
     async def _answered_late(
@@ -245,7 +245,7 @@ class TemporalEngine(Waiting):
         """What an answer gets that comes to a run without a workflow; None where one was started that may take it."""
         await self.last_words(run_id)
         stored = await self.load(run_id)
-        earlier = answered_before(workflow, resuming, stored.suspensions)
+        earlier = answered_before(lambda: workflow, resuming, stored.suspensions)
         snapshot = fold(stored.entries)
         if earlier:
             return first_rest_after(stored.entries, {row.id for row in earlier}) or snapshot

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from ...history.event import Suspension
 from ...history.journal import Batch
-from ...history.resume import means, resolve
+from ...history.resume import resolve
 from ...history.rivals import has_won, rivals_of
 from ...history.snapshot import Snapshot
 from ...model.graph import Graph
@@ -33,18 +33,6 @@ class Rows:
             row = self.all[id_]
             if row.state == "open":
                 self.all[id_] = replace(row, state=state, closed_at=at)
-
-    def repeats(self, wish: Wish) -> list[Suspension]:
-        """The rows that the same wish, known by its idempotency key, has answered already."""
-        key = wish.idempotency_key
-        return [
-            row
-            for row in self.all.values()
-            if key is not None
-            and row.idempotency_key == key
-            and row.state == "answered"
-            and means(wish.request, row)
-        ]
 
     def meant(self, wish: Wish, run: Snapshot, graph: Graph) -> list[Suspension]:
         """The open rows that *wish* is to answer; raises what a refused answer does."""
