@@ -194,3 +194,24 @@ async def test_the_next_moment_is_not_asked_for_while_there_is_something_to_do(f
             while "found 1" not in looks or looks[-1] != "asked":
                 await asyncio.to_thread(lambda: None)
     assert looks[looks.index("found 1") + 1] == "found 0"
+
+
+async def test_a_run_whose_graph_is_not_in_the_store_is_held_by_name_and_its_deadline_waits(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = HeldClock()
+    told: list[str] = []
+    async with Cadenza(store=f"sqlite:///{file}", workflows=[asking], clock=clock, worker=False) as app:
+        run = await app.workflow(asking).create_run("r")
+        question = (await run.start(input_data=1)).suspensions[0]
+    spoil(file, "delete from graphs")
+    longer = Workflow("asking", input=int).then(ask).then(ask.clone(id="again")).commit()
+    async with Cadenza(store=f"sqlite:///{file}", workflows=[longer], clock=clock, worker=False) as app:
+        app.on("expired")(lambda notice: told.append(notice.run_id))
+        run = await app.get_run("r")
+        with pytest.raises(err.RunHeld, match=r"run 'r' is held: its graph .* is not in the store"):
+            await run.resume(step=question, resume_data=1)
+        clock.pass_by(3600)
+        assert await app._worker.look() == 0
+        assert "the worker leaves run r as it is" in caplog.text
+        assert ((await app.inbox.get(question.id)).state, told) == ("open", [])

@@ -43,7 +43,7 @@ class Settling(Driving):
             if earlier := answered_before(lambda: workflow, resuming, stored.suspensions):
                 return await self._outcome_of(workflow, run_id, earlier, wait=resuming.wait)
             snapshot = fold(stored.entries)
-            graph = await self.graph(workflow, snapshot)
+            graph = await self.graph(workflow, run_id, snapshot)
             answers = check_all(lambda: workflow, resuming, run_id, snapshot, stored.suspensions, graph)
             targets = [row for row in stored.suspensions if row.id in answers]
             replies = [
@@ -112,7 +112,7 @@ class Settling(Driving):
             stored = await self.load(row.run_id)
             self.own(stored.run)
             snapshot = fold(stored.entries)
-            graph = await self.graph(workflow, snapshot)
+            graph = await self.graph(workflow, row.run_id, snapshot)
             target = next((found for found in stored.suspensions if found.id == row.id), None)
             if target is None or target.state != "open":
                 return Refused(rows=[target] if target is not None else [])
@@ -165,7 +165,7 @@ class Settling(Driving):
                 expect=(stored.run.seq, stored.run.signals),
             )
         run = stored.run
-        if not held and (run.lease is None or self.is_over(run.lease)):
+        if not held and self.driver_of(run) is None:
             leg = drive.leg.begin("timer" if answering.state == "expired" else "resume")
             drive.journal.note(ev.RunResumed(span=leg))
             for target, reply in zip(targets, answering.replies, strict=True):

@@ -237,9 +237,9 @@ def _is_refused(error: psycopg.Error) -> bool:
     return error.sqlstate is None and "FATAL" in text and not any(word in text for word in _SOON)
 
 
-async def one(connection: Connection, statement: str, values: Values | None = None) -> Row:
+async def one(connection: Connection, statement: str) -> Row:
     """The one row that *statement* gives."""
-    row = await (await connection.execute(_query(statement), values)).fetchone()
+    row = await (await connection.execute(_query(statement))).fetchone()
     assert row is not None
     return row
 

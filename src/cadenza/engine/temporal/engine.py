@@ -235,7 +235,7 @@ class TemporalEngine(Waiting):
         snapshot = fold(stored.entries)
         if answered_before(lambda: workflow, resuming, stored.suspensions):
             return snapshot
-        graph = await self.graph(workflow, snapshot)
+        graph = await self.graph(workflow, run_id, snapshot)
         check_all(lambda: workflow, resuming, run_id, snapshot, stored.suspensions, graph)
         return snapshot
 
@@ -249,7 +249,7 @@ class TemporalEngine(Waiting):
         snapshot = fold(stored.entries)
         if earlier:
             return first_rest_after(stored.entries, {row.id for row in earlier}) or snapshot
-        graph = await self.graph(workflow, snapshot)
+        graph = await self.graph(workflow, run_id, snapshot)
         resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
         # It waits, and its workflow was terminated or forgotten: the journal has all that is needed to go on.
         await self._revive(stored, snapshot, graph, None)
@@ -325,7 +325,7 @@ class TemporalEngine(Waiting):
             snapshot = fold(stored.entries)
             if snapshot.status in ENDED:
                 return snapshot
-            graph = await self.graph(workflow, snapshot)
+            graph = await self.graph(workflow, run_id, snapshot)
             return await self.settled_by(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
 
     @property
