@@ -39,6 +39,7 @@ from .base import (
     Wanted,
     Write,
 )
+from .bounded import within
 from .memory_run import Run, matches, means
 from .memory_schedules import MemorySchedules
 
@@ -349,10 +350,7 @@ class MemoryStore(MemorySchedules):
         changed = asyncio.Event()
         self._waiters.setdefault(run_id, set()).add(changed)
         try:
-            async with asyncio.timeout(timeout):
-                await changed.wait()
-        except TimeoutError:
-            pass
+            await within(timeout, changed)
         finally:
             if (waiters := self._waiters.get(run_id)) is not None:
                 waiters.discard(changed)
@@ -370,10 +368,7 @@ class MemoryStore(MemorySchedules):
         changed = asyncio.Event()
         self._curious.add(changed)
         try:
-            async with asyncio.timeout(timeout):
-                await changed.wait()
-        except TimeoutError:
-            pass
+            await within(timeout, changed)
         finally:
             self._curious.discard(changed)
 

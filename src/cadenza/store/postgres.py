@@ -42,9 +42,11 @@ from .base import (
 from .packing import Codec, Packing
 from .postgres_home import Homes
 from .postgres_schedules import PostgresSchedules
-from .postgres_write import PreparedAnswer, PreparedWrite, claim_values
+from .postgres_write import PreparedAnswer, PreparedWrite
 from .rows import (
+    claim_values,
     micros,
+    new_run_values,
     run_of,
     suspension_of,
 )
@@ -132,15 +134,7 @@ class PostgresStore(PostgresSchedules):
 
     async def create(self, run: RunRow) -> Presence:
         """Keep *run* as `pending`, or leave the one with its id as it is and say "there"."""
-        values = {
-            "id": run.id,
-            "workflow": run.workflow,
-            "engine": run.engine,
-            "resource": run.resource,
-            "status": run.status,
-            "at": micros(run.created_at),
-        }
-        made, unsure = await self._write(sql.CREATE, values, run.id)
+        made, unsure = await self._write(sql.CREATE, new_run_values(run), run.id)
         if made or (unsure and await self.row(run.id) == run):
             return "created"
         return "there"

@@ -47,16 +47,18 @@ from .conditions import SQLITE, on_runs, on_suspensions
 from .migrate import migrate
 from .packing import Codec, Packing
 from .rows import (
+    claim_values,
     event_from_json,
     event_to_json,
     micros,
+    new_run_values,
     optional_micros,
     optional_moment,
     run_of,
     suspension_of,
 )
 from .sqlite_look_out import LookOut, Row
-from .sqlite_prepared import NotAsSeen, Prepared, PreparedAnswer, claim_values, known
+from .sqlite_prepared import NotAsSeen, Prepared, PreparedAnswer, known
 from .sqlite_schedules import SqliteSchedules
 from .sqlite_writer import Writer, connect
 
@@ -183,14 +185,7 @@ class SqliteStore(SqliteSchedules):
 
     async def create(self, run: RunRow) -> Presence:
         """Keep *run* as `pending`, or leave the one with its id as it is and say "there"."""
-        values = {
-            "id": run.id,
-            "workflow": run.workflow,
-            "engine": run.engine,
-            "resource": run.resource,
-            "status": run.status,
-            "at": micros(run.created_at),
-        }
+        values = new_run_values(run)
         made = await self._write(run.id, lambda db: db.execute(sql.CREATE, values).rowcount)
         return "created" if made else "there"
 
@@ -201,14 +196,14 @@ class SqliteStore(SqliteSchedules):
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
         """Take the lease, or None where somebody else holds it or the run has ended."""
-        values = claim_values(run_id, claim)
+        values = {"id": run_id, **claim_values(claim)}
 
         def work(db: sqlite3.Connection) -> Receipt | None:
             found = db.execute(sql.CLAIM, values).fetchone()
             if found is None:
                 known(db, run_id)
                 return None
-            return Receipt(epoch=found[0], signals=found[1], cancel_requested=bool(found[2]))
+            return _receipt(*found)
 
         return await self._write(run_id, work)
 
@@ -225,10 +220,7 @@ class SqliteStore(SqliteSchedules):
         found = await self._open().run(lambda db: db.execute(statement, values).fetchall())
         for run_id, *_ in found:
             self._look_out.wake(run_id)
-        return [
-            Claimed(run_id=id_, receipt=Receipt(epoch=epoch, signals=signals, cancel_requested=bool(cancel)))
-            for id_, epoch, signals, cancel in found
-        ]
+        return [Claimed(run_id=id_, receipt=_receipt(*rest)) for id_, *rest in found]
 
     async def renew(self, owner: str, until: datetime) -> Sequence[str]:
         """Let all leases of *owner* last until then."""
@@ -382,3 +374,7 @@ def _due_values(due: Due | Wanted) -> dict[str, Any]:
     """For which runs it is looked, and until when."""
     named = {f"workflow{i}": id_ for i, id_ in enumerate(due.workflows)}
     return {"engine": due.engine, "now": micros(due.now), "limit": due.limit, **named}
+
+
+def _receipt(epoch: int, signals: int, cancel_requested: int) -> Receipt:
+    return Receipt(epoch=epoch, signals=signals, cancel_requested=bool(cancel_requested))

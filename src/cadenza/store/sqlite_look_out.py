@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .bounded import within
+
 Row: TypeAlias = tuple[Any, ...]
 
 # How often it is looked, in seconds.
@@ -37,7 +39,7 @@ class LookOut:
         try:
             waiting[changed] = found = self._read_row(run_id)
             if not changed_already(found):
-                await _within(seconds, changed)
+                await within(seconds, changed)
         finally:
             waiting.pop(changed, None)
             if not waiting:
@@ -50,7 +52,7 @@ class LookOut:
         self._begin()
         self._curious.add(changed)
         try:
-            await _within(seconds, changed)
+            await within(seconds, changed)
         finally:
             self._curious.discard(changed)
             self._end()
@@ -95,11 +97,3 @@ class LookOut:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
