@@ -169,6 +169,28 @@ async def test_one_bad_held_run_does_not_keep_the_others_held(
         ]
 
 
+async def test_held_runs_are_tried_with_the_next_look_where_the_store_was_away(file: Path) -> None:
+    async with Cadenza(store=f"sqlite:///{file}", workflows=[asking], worker=False) as app:
+        for run_id in ("one", "two"):
+            await (await app.workflow(asking).create_run(run_id)).start(input_data=1)
+        spoil(file, "update runs set status = 'held'")
+        claim = app.store.claim
+
+        async def away(*_: Any) -> Any:
+            raise err.StoreUnavailable("it is being moved", unsure=False)
+
+        app.store.claim = away  # type: ignore[method-assign]
+        with pytest.raises(err.StoreUnavailable):
+            await app._worker.look()
+        app.store.claim = claim  # type: ignore[method-assign]
+        assert await app._worker.look() == 2
+        with fail_after(5):
+            while app.engine.under_way:
+                await asyncio.to_thread(lambda: None)
+        rows = [await app.store.row(run_id) for run_id in ("one", "two")]
+        assert [row and row.status for row in rows] == ["suspended", "suspended"]
+
+
 async def test_the_next_moment_is_not_asked_for_while_there_is_something_to_do(file: Path) -> None:
     clock = HeldClock()
     app = Cadenza(store=f"sqlite:///{file}", workflows=[asking], clock=clock)

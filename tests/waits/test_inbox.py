@@ -170,6 +170,60 @@ async def test_a_hook_that_raises_is_called_again_a_minute_later_and_breaks_noth
             assert (await run.resume(resume_data="yes")).status == "success"
 
 
+async def test_a_hook_that_raises_brings_neither_reminders_nor_deadlines_forward(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, remind_after=["1d"], deadline="3d")
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    told: list[tuple[str, timedelta]] = []
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[waits])
+        begun = clock.now()
+        for kind in ("suspended", "reminder", "expired"):
+
+            @app.on(kind)
+            def shaky(notice: Notice) -> None:
+                told.append((notice.kind, notice.at - begun))
+                if len([kind for kind, _ in told if kind == notice.kind]) == 1:
+                    raise OSError("the mail server is away")
+
+        async with app:
+            run = await app.workflow(waits).create_run()
+            await run.start(input_data=1)
+            await clock.advance("10d")
+    minute = timedelta(minutes=1)
+    assert told == [
+        (kind, at + late)
+        for kind, at in (
+            ("suspended", timedelta(0)),
+            ("reminder", timedelta(days=1)),
+            ("expired", timedelta(days=3)),
+        )
+        for late in (timedelta(0), minute)
+    ]
+
+
+async def test_a_hook_that_raises_does_not_delay_what_comes_within_the_minute(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, deadline="30s", on_timeout="nobody")
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[waits])
+
+        @app.on("suspended")
+        def broken(notice: Notice) -> None:
+            raise OSError("the mail server is away")
+
+        async with app:
+            run = await app.workflow(waits).create_run()
+            await run.start(input_data=1)
+            await clock.advance("30s")
+            assert (await run.get_state()).status == "success"
+
+
 async def test_an_expiry_is_told_again_where_its_hook_raised(store: str) -> None:
     @step
     async def asks(value: int, ctx: StepContext) -> str:
@@ -290,6 +344,27 @@ async def test_an_extended_deadline_comes_later(store: str) -> None:
         assert (await run.get_state()).status == "failed"
         with pytest.raises(err.SuspensionExpired):
             await app.inbox.extend(question, "1d")
+
+
+async def test_a_deadline_that_is_extended_twice_is_told_of_once(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str)
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    told: list[str] = []
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[waits])
+        app.on("expired")(lambda notice: told.append(notice.kind))
+        async with app:
+            run = await app.workflow(waits).create_run()
+            question = (await run.start(input_data=1)).suspensions[0].id
+            # From when nobody wanted to be told that it was opened.
+            app.on("suspended")(lambda notice: told.append(notice.kind))
+            for days in ("1d", "2d"):
+                await app.inbox.extend(question, days)
+            await clock.advance("5d")
+    assert told == ["expired"]
 
 
 def test_an_unknown_hook_is_told_what_there_is() -> None:

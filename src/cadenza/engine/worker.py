@@ -133,10 +133,11 @@ class Looker:
             ]
             self._known |= new
         room = max(0, min(_AT_ONCE - self._engine.under_way, _DUE_AT_ONCE))
-        tried, self._held = self._held[:room], self._held[room:]
-        return sum(
-            [await self._guard(run_id, self._try(workflows[workflow], run_id)) for run_id, workflow in tried]
-        )
+        tried = 0
+        for run_id, workflow in self._held[:room]:
+            tried += await self._guard(run_id, self._try(workflows[workflow], run_id))
+            self._held.remove((run_id, workflow))  # where the store is away, it is tried with the next look
+        return tried
 
     async def _try(self, workflow: Workflow[Any, Any], run_id: str) -> int:
         try:
@@ -158,15 +159,17 @@ class Looker:
             if not await self._expire(workflow, row):
                 return 0
             row = await engine.store.suspension(row.id) or row
-        seen = row.due_at
+        seen, then = row.due_at, due_after(row, number + 1)
         if engine.hooks.wanted(kind):
             # For a while nobody else does it. Should this process die meanwhile, it is done again then: told twice at worst.
-            seen = engine.clock.now() + _AGAIN
+            # What follows comes at its time all the same.
+            now = engine.clock.now()
+            seen = min(now + _AGAIN, then) if then is not None and then > now else now + _AGAIN
             if not await engine.store.put_off(row.id, row.due_at, seen, told=number):
                 return 0
             if not await self._tell(kind, row, workflow.id):
                 return 1
-        await engine.store.put_off(row.id, seen, due_after(row, number + 1), told=number + 1)
+        await engine.store.put_off(row.id, seen, then, told=number + 1)
         return 1
 
     async def _expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
