@@ -135,7 +135,8 @@ class Cadenza:
 
         "suspended": a question was opened; "reminder": a time of `remind_after` has come; "expired": its deadline has passed;
         "ended": a run has. The first three are kept in the store: a worker of any process calls the hooks that are registered
-        there, again after a minute where one raised or the process died. Register hooks before runs are started.
+        there, again after a minute where one raised, took longer than 30 seconds, or its process died. Register hooks before
+        runs are started.
         """
         if kind not in KINDS:
             raise UnknownHook(str(kind), KINDS)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from .engine.answers import check_actor
 from .engine.base import Engine, Resuming
 from .errors import AlreadyClaimed, InvalidDeadline, RunNotFound, SuspensionNotFound
-from .history.due import due_after, stage_of
+from .history.due import due_extended
 from .history.event import Suspension, SuspensionState
 from .history.result import OutputOptions, WorkflowResult, result_of
 from .history.resume import ResumeRequest, refuse
@@ -147,9 +147,7 @@ class Inbox:
                 show(row.path), f"{until!r} has no time zone; write datetime(..., tzinfo=UTC)"
             )
         until = until.astimezone(UTC)
-        moved = replace(row, deadline=until)
-        _, told = stage_of(moved)
-        if not await self._engine.extend(row, until, due_after(moved, told)):
+        if not await self._engine.extend(row, until, due_extended(row, until)):
             refuse(await self.get(suspension_id))
         return await self._changed(row)
 

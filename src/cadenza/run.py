@@ -294,7 +294,11 @@ class RunStream(Generic[Out]):
         """The events of this leg, from its start to its finish."""
         engine = self._run._engine  # noqa: SLF001
         try:
-            narrator = narrator_of(self._run.id, await self._past)
+            either: set[asyncio.Future[Any]] = {self._past, self._task}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            # Without the past the call was not made either, and raises why.
+            past = self._past.result() if self._past.done() else (await self._task)[0]
+            narrator = narrator_of(self._run.id, past)
             narrator.leg()
             yield narrator.begin(self._run.workflow_id)
             while (item := await self._queue.get()) is not None:

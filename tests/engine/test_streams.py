@@ -485,3 +485,20 @@ async def test_a_stream_of_a_quiet_run_leaves_the_store_alone(store: str) -> Non
             await asyncio.to_thread(lambda: None)
         assert len(looks) <= 2
         watching.cancel()
+
+
+async def test_a_stream_whose_store_is_away_says_so_and_does_not_hang(store: str) -> None:
+    flow = Workflow("flow", input=int).then(a).commit()
+    async with Cadenza(store=store, workflows=[flow]) as app:
+        run = await app.workflow(flow).create_run()
+
+        async def away(*_: Any, **__: Any) -> Any:
+            raise err.StoreUnavailable("it is being moved", unsure=False)
+
+        app.store.entries = away  # type: ignore[method-assign]
+        stream = run.stream(input_data=1)
+        with fail_after(5), pytest.raises(err.StoreUnavailable):
+            async for _ in stream:
+                pass
+        with pytest.raises(err.StoreUnavailable):
+            await stream.result()

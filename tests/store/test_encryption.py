@@ -120,6 +120,11 @@ def test_bytes_that_were_changed_are_not_read() -> None:
         changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         with pytest.raises(err.ValueUnreadable):
             codec.decode(changed)
+    for length in range(1, len(data)):
+        with pytest.raises(err.ValueUnreadable):
+            codec.decode(data[:length])
+    with pytest.raises(err.ValueUnreadable, match="cut off: of it 20 bytes are there"):
+        codec.decode(data[:20])
     with pytest.raises(err.ValueUnreadable):
         AesGcm({"old": secrets.token_bytes(32)}).decode(data)
 

@@ -16,6 +16,7 @@ from cadenza.errors import RunConflict
 from cadenza.store import postgres_sql as sql
 from cadenza.store.base import (
     Closed,
+    Due,
     DueSchedules,
     Fire,
     KeptEvent,
@@ -118,12 +119,12 @@ async def everything(store: PostgresStore) -> None:
     await store.owners()
     await store.release("run-7", 1)
     await store.request_cancel("run-7", AT)
-    await store.due(after(1), 10)
+    await store.due(Due(engine="local", workflows=["w7"], now=after(1)))
     await store.put_off("s-7", None, AT, told=1)
     await store.set_claimant("s-7", None, "ada", AT)
     await store.prune(datetime(1970, 1, 1, microsecond=50, tzinfo=UTC), ["success"], 10)
     await store.extend("s-7", None, AT)
-    await store.next_due()
+    await store.next_due(Due(engine="local", workflows=["w7"], now=after(1)))
     await store.keep_event(KeptEvent(id="e", name="event-3", data=1, at=AT, until=after(9)))
     await store.kept_events("event-3", AT)
     await store.drop_event("e-7")

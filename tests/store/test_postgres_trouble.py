@@ -123,6 +123,30 @@ async def test_only_one_of_many_puts_off_a_row_on_bad_lines(postgres: Schemas) -
         assert line.cuts == 1
 
 
+async def test_a_call_that_may_have_been_done_says_so_also_where_no_connection_is_free_for_it_again(
+    postgres: Schemas,
+) -> None:
+    async with (
+        line_to(postgres.new()) as line,
+        opened(line.url, pool_size=1, patience=0.5) as store,
+    ):
+        connections, _ = await store._homes.open()
+        assert await store.row("r") is None  # the connection is there
+        line.cut_after_next = True
+        created = asyncio.ensure_future(store.create(new_run()))
+        while not connections._room.locked():
+            await asyncio.to_thread(lambda: None)
+        # The next in the queue for the one connection: it gets it when that of the first breaks, and keeps it.
+        keeper = asyncio.ensure_future(connections.read("select pg_sleep(5)", {}))
+        with fail_after(10), pytest.raises(StoreUnavailable, match="pool_size") as caught:
+            await created
+        assert line.cuts == 1
+        assert caught.value.unsure is True
+        keeper.cancel()
+        await asyncio.wait({keeper})
+        assert await store.row("r") is not None  # so it had been done
+
+
 # ------------------------------------------------------------------ a server that goes away
 
 

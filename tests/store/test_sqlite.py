@@ -398,6 +398,17 @@ def test_every_other_statement_finds_its_rows_by_an_index(path: Path) -> None:
                 assert "TEMP B-TREE" not in step, (statement, step)
 
 
+@pytest.mark.parametrize("statement", [sql.due(2), sql.next_due(2)], ids=["due", "next"])
+def test_what_time_brings_is_found_by_when_it_is_due(statement: str, path: Path) -> None:
+    migrate(path)
+    values = dict.fromkeys(re.findall(r":(\w+)", statement), 1)
+    with raw(path) as db:
+        steps = [step for step in plan(db, statement, values) if " s " in f"{step} " or "runs" in step]
+    assert any("SEARCH s USING INDEX suspensions_due (due_at" in step for step in steps), steps
+    assert all(step.startswith("SEARCH") for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
 def test_looking_for_runs_that_need_a_driver_reads_none_that_do_not(path: Path) -> None:
     migrate(path)
     statement = sql.claim_due(2, 2, 2)

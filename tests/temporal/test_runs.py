@@ -133,8 +133,8 @@ async def test_a_deadline_is_a_timer_of_temporal(make_app: MakeApp) -> None:
 
     flow = Workflow("deadline").then(review).commit()
     async with make_app(flow) as app:
-        told: list[str] = []
-        app.on("expired")(lambda notice: told.append(notice.kind))
+        told: asyncio.Queue[Any] = asyncio.Queue()
+        app.on("expired")(lambda notice: told.put_nowait(notice.suspension))
         run = await app.workflow(flow).create_run()
         await run.start()
         with anyio.fail_after(20):
@@ -144,7 +144,11 @@ async def test_a_deadline_is_a_timer_of_temporal(make_app: MakeApp) -> None:
                 await app.store.wait(run.id, await app.store.row(run.id), 1)  # type: ignore[arg-type]
         assert last["type"] == "workflow-finish"
         assert state.result == "late"
-        assert told == ["expired"]
+        with anyio.fail_after(20):
+            row = await told.get()
+            assert (row.run_id, row.state) == (run.id, "expired")
+            while (await app.inbox.get(row.id)).due_at is not None:  # nobody else is told
+                await app.store.changed(1)
 
 
 async def test_events_reach_waits_also_those_that_came_before(make_app: MakeApp) -> None:
@@ -180,6 +184,26 @@ async def test_the_first_answer_wins_over_its_rivals(make_app: MakeApp) -> None:
         assert [(c.path, c.became) for c in await app.inbox.history(run.id)] == [
             (("a",), "canceled"),
             (("b",), "answered"),
+        ]
+
+
+async def test_a_withdrawn_question_is_no_answer_that_its_rival_loses_to(make_app: MakeApp) -> None:
+    @step
+    async def ask(value: Any, ctx: StepContext) -> Any:
+        return await ctx.ask(int)
+
+    flow = Workflow("withdrawn").parallel([ask, ask.clone(id="other")], first_answer_wins=True).commit()
+    async with make_app(flow) as app:
+        run = await app.workflow(flow).create_run()
+        rows = {row.path[0]: row for row in (await run.start()).suspensions}
+        await app.inbox.cancel(rows["other"].id, reason="not needed")
+        with anyio.fail_after(20):
+            while (await run.get_state()).status != "failed":
+                await app.store.wait(run.id, await app.store.row(run.id), 1)  # type: ignore[arg-type]
+        history = await app.inbox.history(run.id)
+        assert sorted((c.path[0], c.became, c.reason or "") for c in history) == [
+            ("ask", "canceled", ""),
+            ("other", "canceled", "not needed"),
         ]
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from anyio import fail_after
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from cadenza import Cadenza, Run, StepContext, Workflow, step
 from cadenza import errors as err
@@ -98,6 +98,46 @@ async def test_the_same_key_with_other_data_is_a_conflict_and_changes_nothing(st
             with pytest.raises(err.IdempotencyConflict, match="key 'k' with other data; that answer stands"):
                 await call
         assert await whole(app, run) == before
+
+
+seats_left = 0
+
+
+class Booking(BaseModel):
+    seats: int
+    note: str = ""
+
+    @field_validator("seats")
+    @classmethod
+    def there_are_so_many(cls, seats: int) -> int:
+        if seats > seats_left:
+            raise ValueError(f"only {seats_left} seats are left")
+        return seats
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"seats": 3}, {"seats": 3, "note": ""}, Booking.model_construct(seats=3)],
+    ids=lambda d: type(d).__name__,
+)
+async def test_the_same_answer_again_is_the_same_also_where_its_type_takes_it_no_more(
+    store: str, data: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @step
+    async def book(value: int, ctx: StepContext) -> int:
+        return (await ctx.ask(Booking)).seats
+
+    booking = Workflow("booking", input=int).then(book).commit()
+    async with Cadenza(store=store, workflows=[booking]) as app:
+        run = await app.workflow(booking).create_run()
+        question = (await run.start(input_data=0)).suspensions[0]
+        monkeypatch.setitem(globals(), "seats_left", 5)
+        one = await run.resume(step=question, resume_data=data, idempotency_key="k")
+        monkeypatch.setitem(globals(), "seats_left", 2)
+        assert await run.resume(step=question, resume_data=data, idempotency_key="k") == one
+        for other in ({"seats": 4}, {"seats": 3, "note": "by the window"}, {"seats": 1}, object()):
+            with pytest.raises(err.IdempotencyConflict):
+                await run.resume(step=question, resume_data=other, idempotency_key="k")
 
 
 async def test_a_key_belongs_to_one_question(store: str) -> None:

@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 from cadenza import Cadenza, Run, Workflow, step
 from cadenza import errors as err
+from cadenza.engine.events import waiting_for
+from cadenza.store.memory import MemoryStore
+from cadenza.testing.store_suite.given import after, claim, opened, question, reply_to, write
 
 from ..engine.fake_clock import HeldClock
 
@@ -188,3 +191,18 @@ def test_a_duration_that_is_none_is_refused_when_the_workflow_is_built() -> None
     for wrong in ("soon", "3 fortnights", -1, float("nan"), "1e9d", True):
         with pytest.raises(err.InvalidDuration, match="'3d', '1h 30m'"):
             Workflow("w", input=int).wait_for_event("paid", timeout=wrong)
+
+
+async def test_waits_that_end_while_they_are_looked_for_hide_no_others() -> None:
+    names = [f"s{number:04}" for number in range(1100)]
+    rows = [question(id_, event="paid", opened_at=after(number)) for number, id_ in enumerate(names)]
+    async with opened(MemoryStore, first=write(claim=claim(), opened=rows)) as store:
+        suspensions = store.suspensions
+
+        async def then_one_is_answered(query: Any) -> Any:
+            found = await suspensions(query)
+            await store.answer(reply_to(found[0].id))
+            return found
+
+        store.suspensions = then_one_is_answered  # type: ignore[method-assign]
+        assert [row.id for row in await waiting_for(store, "paid", None, None)] == names

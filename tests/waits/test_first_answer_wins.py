@@ -12,6 +12,8 @@ from cadenza import Cadenza, StepContext, Workflow, step
 from cadenza import errors as err
 from cadenza.testing import kill
 
+from ..engine.fake_clock import HeldClock
+
 calls: list[str] = []
 
 
@@ -211,3 +213,38 @@ async def test_each_round_of_a_loop_has_a_race_of_its_own(store: str) -> None:
             result = await run.resume(step=["inner", name], resume_data="yes")
         assert result.status == "success"
         assert calls == ["a", "b", "a"]
+
+
+async def test_withdrawing_a_question_is_no_answer_that_its_rivals_lose_to(store: str) -> None:
+    async with Cadenza(store=store, workflows=[race]) as app:
+        run = await app.workflow(race).create_run()
+        rows = (await run.start(input_data=0)).suspensions
+
+        await app.inbox.cancel(rows[1].id, reason="not needed", actor="ada")
+
+        result = await app.engine.settled(race, run.id)
+        assert result.status == "failed"
+        # As in any block whose member fails: the others are closed with the run, and nobody was answered.
+        history = await app.inbox.history(run.id)
+        assert sorted((x.path[0], x.became, x.reason or "") for x in history) == [
+            ("a", "canceled", ""),
+            ("b", "canceled", "not needed"),
+            ("c", "canceled", ""),
+        ]
+        with pytest.raises(err.SuspensionCanceled) as caught:
+            await app.inbox.answer(rows[0].id, "late")
+        assert "answered first" not in str(caught.value)
+
+
+async def test_a_deadline_that_fails_its_step_is_no_answer_that_rivals_lose_to(store: str) -> None:
+    clock = HeldClock()
+    hurried = Workflow("hurried", input=int).wait_for_event("paid", schema=int, timeout="1h").commit()
+    flow = Workflow("flow", input=int).parallel([hurried, a], first_answer_wins=True).commit()
+    async with Cadenza(store=store, workflows=[flow], clock=clock, worker=False) as app:
+        run = await app.workflow(flow).create_run()
+        await run.start(input_data=0)
+        clock.pass_by(3600)
+        assert await app._worker.look() == 1
+        assert (await app.engine.settled(flow, run.id)).status == "failed"
+        history = await app.inbox.history(run.id)
+        assert sorted((x.became, x.reason) for x in history) == [("canceled", None), ("expired", None)]

@@ -11,7 +11,10 @@ from anyio import fail_after
 
 from cadenza import FAIL, Cadenza, Notice, StepContext, Workflow, step
 from cadenza import errors as err
+from cadenza.engine import hooks
 from cadenza.testing import virtual_time
+
+from ..engine.fake_clock import HeldClock
 
 
 @step
@@ -139,13 +142,13 @@ async def test_hooks_are_told_of_questions_reminders_expiry_and_the_end(store: s
             await clock.advance("30d")
             assert (await run.get_state()).result == "nobody"
     days = [timedelta(days=n) for n in range(4)]
-    assert told == [
+    assert told[:3] == [
         ("suspended", days[0], question),
         ("reminder", days[1], question),
         ("reminder", days[2], question),
-        ("expired", days[3], question),
-        ("ended", days[3], "success"),
     ]
+    # Who tells that a deadline has passed does not wait for its run, nor the other way round.
+    assert sorted(told[3:]) == [("ended", days[3], "success"), ("expired", days[3], question)]
 
 
 async def test_a_hook_that_raises_is_called_again_a_minute_later_and_breaks_nothing(store: str) -> None:
@@ -165,6 +168,141 @@ async def test_a_hook_that_raises_is_called_again_a_minute_later_and_breaks_noth
             await clock.advance("30m")
             assert calls == [run.id] * 3
             assert (await run.resume(resume_data="yes")).status == "success"
+
+
+async def test_a_hook_that_raises_brings_neither_reminders_nor_deadlines_forward(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, remind_after=["1d"], deadline="3d")
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    told: list[tuple[str, timedelta]] = []
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[waits])
+        begun = clock.now()
+        for kind in ("suspended", "reminder", "expired"):
+
+            @app.on(kind)
+            def shaky(notice: Notice) -> None:
+                told.append((notice.kind, notice.at - begun))
+                if len([kind for kind, _ in told if kind == notice.kind]) == 1:
+                    raise OSError("the mail server is away")
+
+        async with app:
+            run = await app.workflow(waits).create_run()
+            await run.start(input_data=1)
+            await clock.advance("10d")
+    minute = timedelta(minutes=1)
+    assert told == [
+        (kind, at + late)
+        for kind, at in (
+            ("suspended", timedelta(0)),
+            ("reminder", timedelta(days=1)),
+            ("expired", timedelta(days=3)),
+        )
+        for late in (timedelta(0), minute)
+    ]
+
+
+async def test_a_hook_that_raises_does_not_delay_what_comes_within_the_minute(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, deadline="30s", on_timeout="nobody")
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[waits])
+
+        @app.on("suspended")
+        def broken(notice: Notice) -> None:
+            raise OSError("the mail server is away")
+
+        async with app:
+            run = await app.workflow(waits).create_run()
+            await run.start(input_data=1)
+            await clock.advance("30s")
+            assert (await run.get_state()).status == "success"
+
+
+async def test_an_expiry_is_told_again_where_its_hook_raised(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, deadline="1h", on_timeout="nobody")
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    calls: list[str] = []
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[waits])
+
+        @app.on("expired")
+        def shaky(notice: Notice) -> None:
+            assert notice.suspension is not None
+            calls.append(notice.suspension.state)
+            if len(calls) < 3:
+                raise OSError("the mail server is away")
+
+        async with app:
+            run = await app.workflow(waits).create_run()
+            question = (await run.start(input_data=1)).suspensions[0].id
+            await clock.advance("1h")
+            assert ((await run.get_state()).status, calls) == ("success", ["expired"])
+            await clock.advance("30m")
+            assert calls == ["expired"] * 3
+            assert (await app.inbox.get(question)).due_at is None
+
+
+async def test_an_expiry_is_told_by_another_process_where_the_first_dies_in_between(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, deadline="1h", on_timeout="nobody")
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    clock = HeldClock()
+    told: list[str] = []
+    async with Cadenza(store=store, workflows=[waits], clock=clock, worker=False) as first:
+        shared: Any = first.store if store == "memory://" else store
+        run = await first.workflow(waits).create_run()
+        question = (await run.start(input_data=1)).suspensions[0]
+        clock.pass_by(3600)
+        # All that the first does of it: it dies before it has told anybody.
+        assert await first.engine.expire(waits, await first.inbox.get(question.id))
+        app = Cadenza(store=shared, workflows=[waits], clock=clock, worker=False)
+        app.on("expired")(lambda notice: told.append(notice.run_id))
+        assert await app._worker.look() == 1
+        assert await app._worker.look() == 0
+        assert told == [run.id]
+        if shared is store:
+            await app.close()
+
+
+@pytest.mark.parametrize("kind", ["ended", "expired"])
+async def test_a_hook_that_hangs_is_given_up_and_keeps_no_app_open(
+    kind: Any, store: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str, deadline="1h", on_timeout="nobody")
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    monkeypatch.setattr(hooks, "_HOOK_TIME", 0.01)
+    told: list[str] = []
+    clock = HeldClock()
+    with fail_after(10):
+        async with Cadenza(store=store, workflows=[waits], clock=clock, worker=False) as app:
+
+            @app.on(kind)
+            async def hangs(notice: Notice) -> None:
+                await asyncio.Event().wait()
+
+            app.on(kind)(lambda notice: told.append(notice.run_id))
+            run = await app.workflow(waits).create_run()
+            await run.start(input_data=1)
+            clock.pass_by(3600)
+            assert await app._worker.look() == 1
+            await app.engine.settled(waits, run.id)
+    # The others are told all the same.
+    assert told == [run.id]
+    assert f"a hook for '{kind}' of run {run.id} took longer than" in caplog.text
 
 
 async def test_a_reminder_comes_once_whoever_looks(tmp_path: Any) -> None:
@@ -218,6 +356,27 @@ async def test_a_misspelled_term_is_refused(store: str) -> None:
         result = await (await app.workflow(waits).create_run()).start(input_data=1)
     assert result.status == "failed"
     assert result.error.message.startswith("step asks: a question has no 'deadlin'; it has assign, deadline")
+
+
+async def test_a_deadline_that_is_extended_twice_is_told_of_once(store: str) -> None:
+    @step
+    async def asks(value: int, ctx: StepContext) -> str:
+        return await ctx.ask(str)
+
+    waits = Workflow("waits", input=int).then(asks).commit()
+    told: list[str] = []
+    async with virtual_time() as clock:
+        app = Cadenza(store=store, workflows=[waits])
+        app.on("expired")(lambda notice: told.append(notice.kind))
+        async with app:
+            run = await app.workflow(waits).create_run()
+            question = (await run.start(input_data=1)).suspensions[0].id
+            # From when nobody wanted to be told that it was opened.
+            app.on("suspended")(lambda notice: told.append(notice.kind))
+            for days in ("1d", "2d"):
+                await app.inbox.extend(question, days)
+            await clock.advance("5d")
+    assert told == ["expired"]
 
 
 def test_an_unknown_hook_is_told_what_there_is() -> None:

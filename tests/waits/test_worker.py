@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sqlite3
 import weakref
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -405,3 +406,29 @@ async def test_who_waits_for_a_run_is_told_when_its_app_is_closed_before_it_bega
     with fail_after(5), pytest.raises(err.AppClosed):
         await started
     await app.close()
+
+
+async def test_a_timer_whose_run_cannot_be_woken_is_tried_again(
+    file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = HeldClock()
+    flow = Workflow("flow", input=int).sleep(60).then(last).commit()
+    async with Cadenza(store=file, workflows=[flow], clock=clock, worker=False) as app:
+        runs = [await app.workflow(flow).create_run() for _ in range(2)]
+        for number, run in enumerate(runs):
+            await run.start(input_data=number, wait=False)
+            await until(is_over(run, "waiting"))
+        claim = app.store.claim
+
+        async def locked(run_id: str, wish: Any) -> Any:
+            if run_id == runs[0].id:
+                raise sqlite3.OperationalError("database is locked")
+            return await claim(run_id, wish)
+
+        app.store.claim = locked  # type: ignore[method-assign]
+        clock.pass_by(60)
+        await until(is_over(runs[1]))
+        assert f"run {runs[0].id} could not be woken" in caplog.text
+        app.store.claim = claim  # type: ignore[method-assign]
+        clock.pass_by(60)
+        await until(is_over(runs[0]))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any
 
 from ..clock import Clock
-from ..errors import CadenzaError
+from ..errors import CadenzaError, StoreUnavailable
 from ..model.workflow import Workflow
 
 _log = logging.getLogger("cadenza")
+
+# When it is tried again to wake a run, where its store did not let it.
+_AGAIN = timedelta(seconds=5)
 
 
 class Alarm:
@@ -71,5 +74,8 @@ class Alarm:
             _, workflow = self._set.pop(run_id)
             try:
                 await self._wake(run_id, workflow)
-            except CadenzaError as error:
-                _log.warning("run %s could not be woken: %s", run_id, error)
+            except Exception as error:  # whatever it is: the other runs are to be woken
+                refused = isinstance(error, CadenzaError) and not isinstance(error, StoreUnavailable)
+                _log.warning("run %s could not be woken: %s", run_id, error, exc_info=not refused)
+                if not refused and run_id not in self._set:
+                    self.set(run_id, self._clock.now() + _AGAIN, workflow)

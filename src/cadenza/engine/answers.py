@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from jsonschema import Draft202012Validator
 
@@ -20,15 +20,15 @@ from ..errors import (
 )
 from ..history.event import Suspension
 from ..history.reading import is_same, refuse_loss
-from ..history.resume import means, resolve
+from ..history.resume import ResumeRequest, means, resolve
 from ..history.rivals import winner_over
 from ..history.snapshot import Snapshot
 from ..model.graph import Graph
+from ..model.matching import fits
 from ..model.path import ids, show
 from ..model.schema import Schema
 from ..model.values import Json, plain
 from ..model.workflow import Workflow
-from .base import Resuming
 from .fit import why_held
 
 
@@ -96,55 +96,82 @@ def _check_as_asked(row: Suspension, forms: Sequence[Json], where: str) -> None:
         raise InvalidResumeData(where, [_issue(error) for error in found[0]])
 
 
+class Given(Protocol):
+    """What an answer came with, on its way to whichever engine."""
+
+    @property
+    def request(self) -> ResumeRequest: ...
+    @property
+    def data(self) -> Any: ...
+    @property
+    def actor(self) -> str | None: ...
+    @property
+    def idempotency_key(self) -> str | None: ...
+
+
+# Finds the code of the run's workflow; raises `RunHeld` where it is not here.
+FindCode: TypeAlias = Callable[[], Workflow[Any, Any]]
+
+
 def check_all(
-    workflow: Workflow[Any, Any],
-    resuming: Resuming,
+    code: FindCode,
+    given: Given,
     run_id: str,
     snapshot: Snapshot,
     rows: Sequence[Suspension],
     graph: Graph,
 ) -> dict[str, Json]:
-    """What *resuming* answers, by suspension id, as their places will read it; raises what a refused answer does."""
-    targets = resolve(resuming.request, run_id, snapshot, rows, graph)
+    """What is answered, by suspension id, as their places will read it; raises what a refused answer does."""
+    targets = resolve(given.request, run_id, snapshot, rows, graph)
     for target in targets:
-        check_actor(target, resuming.actor, snapshot)
-    refuse_losers(targets, rows, snapshot, graph)
+        check_actor(target, given.actor, snapshot)
+    _refuse_losers(targets, rows, snapshot, graph)
+    workflow = code()
     if (held := why_held(workflow, graph, snapshot)) is not None:
         raise RunHeld(run_id, held.reason)
-    return {row.id: checked(workflow, row, resuming.data) for row in targets}
+    return {row.id: checked(workflow, row, given.data) for row in targets}
 
 
-def answered_before(
-    workflow: Workflow[Any, Any], resuming: Resuming, rows: Sequence[Suspension]
-) -> list[Suspension]:
-    """The rows that the same request, known by its idempotency key, has answered already; none where it is new.
-
-    Raises `IdempotencyConflict` where it came with other data.
-    """
-    key = resuming.idempotency_key
-    if key is None:
-        return []
-    found = [
+def repeats(given: Given, rows: Iterable[Suspension]) -> list[Suspension]:
+    """The rows that the same request, known by its idempotency key, has answered already; none where it is new."""
+    key = given.idempotency_key
+    return [
         row
         for row in rows
-        if row.idempotency_key == key and row.state == "answered" and means(resuming.request, row)
+        if key is not None
+        and row.idempotency_key == key
+        and row.state == "answered"
+        and means(given.request, row)
     ]
+
+
+def answered_before(code: FindCode, given: Given, rows: Iterable[Suspension]) -> list[Suspension]:
+    """What `repeats` finds.
+
+    Raises `IdempotencyConflict` where the request came with other data.
+    """
+    found = repeats(given, rows)
     for row in found:
-        if not _is_same(workflow, row, resuming.data):
-            raise IdempotencyConflict(row.id, show(row.path), key)
+        if not _is_same(code, row, given.data):
+            raise IdempotencyConflict(row.id, show(row.path), row.idempotency_key or "")
     return found
 
 
-def _is_same(workflow: Workflow[Any, Any], row: Suspension, data: Any) -> bool:
+def _is_same(code: FindCode, row: Suspension, data: Any) -> bool:
     try:
-        return bool(checked(workflow, row, data) == row.answer)
-    except (InvalidResumeData, ValueNotKept):
+        return bool(checked(code(), row, data) == row.answer)
+    except ValueNotKept:
         return False
-    except RunHeld:  # the code that asked is gone: compare what is there
-        return bool(plain(data, show(row.path)) == row.answer)
+    except (InvalidResumeData, RunHeld):
+        pass
+    # Today's code does not take it any more, or is gone. It took the answer once, and may have added to what was sent.
+    try:
+        return fits(plain(data, show(row.path)), row.answer)
+    except ValueNotKept:
+        return False
 
 
-def refuse_losers(
+def _refuse_losers(
     targets: Sequence[Suspension], rows: Sequence[Suspension], snapshot: Snapshot, graph: Graph
 ) -> None:
     """Raise `SuspensionCanceled` where another member of a block in which the first answer wins was answered before."""

@@ -205,8 +205,11 @@ class Engine(Protocol):
         """Why the run stands where it does."""
         ...
 
-    async def graph(self, workflow: Workflow[Any, Any], snapshot: Snapshot) -> Graph:
-        """The graph that the run is pinned to."""
+    async def graph(self, workflow: Workflow[Any, Any], run_id: str, snapshot: Snapshot) -> Graph:
+        """The graph that the run is pinned to.
+
+        Raises `RunHeld` where it is not in the store.
+        """
         ...
 
     async def snapshot(self, run_id: str) -> Snapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,7 +103,7 @@ async def _check(
         report.add_stuck(row, waiting, f"the workflow {row.workflow!r} is not registered in this app")
         return
     try:
-        graph = await engine.graph(workflow, snapshot)
+        graph = await engine.graph(workflow, row.id, snapshot)
     except RunHeld as held:
         report.add_stuck(row, waiting, held.reason)
         return
@@ -112,21 +112,22 @@ async def _check(
         report.add_stuck(row, waiting, held_event.reason)
         return
     for question in waiting:
-        if reason := next(_unreadable(workflow, snapshot, question), None):
+        if (reason := _unreadable(workflow, snapshot, question)) is not None:
             report.add_stuck(row, [question], reason)
         else:
             report.add_open(row, question, _restriction(workflow, question))
 
 
-def _unreadable(workflow: Workflow[Any, Any], run: Snapshot, question: Suspension) -> Iterator[str]:
-    """Why the step of *question* could not run again: it no longer takes the input on which it asked."""
+def _unreadable(workflow: Workflow[Any, Any], run: Snapshot, question: Suspension) -> str | None:
+    """Why the step of *question* could not run again, or None: it no longer takes the input on which it asked."""
     code = workflow.code(ids(question.path))
     record = run.records.get(question.path)
     if code is not None and record is not None and code.validate_inputs:
         try:
             code.step.input.read(record.payload, InvalidStepInput, code.step.where)
         except InvalidStepInput as error:
-            yield f"the input on which {code.step.where} asked no longer fits: {error}"
+            return f"the input on which {code.step.where} asked no longer fits: {error}"
+    return None
 
 
 def _restriction(workflow: Workflow[Any, Any], question: Suspension) -> str | None:

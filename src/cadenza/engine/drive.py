@@ -46,21 +46,21 @@ class Drive:
         graph: Graph,
         run: RunRow,
         snapshot: Snapshot,
-        secret_keys: frozenset[str] = frozenset(),
-        secrets: Mapping[str, Any] | None = None,
+        secret_keys: frozenset[str],
+        secrets: Mapping[str, Any],
         leg: Leg,
-        durability: Durability = "sync",
+        durability: Durability,
         publish: Callable[[str, list[ev.Entry]], None],
         show_chunk: Callable[[str, Path, Json], None],
         tell_due: Callable[[], None],
-        tells_of_questions: bool = False,
+        tells_of_questions: bool,
         value_limit: int,
     ) -> None:
         self.run_id = run.id
         self.workflow_id = run.workflow
         self.resource_id = run.resource
         self.secret_keys = secret_keys
-        self.secrets: dict[str, Any] = dict(secrets or {})
+        self.secrets: dict[str, Any] = dict(secrets)
         self.leg = leg
         self.tracing = leg.context
         self.signal = AbortSignal()

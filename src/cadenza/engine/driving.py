@@ -23,7 +23,7 @@ from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
 from ..model.path import ROOT
 from ..model.workflow import Durability, Workflow
-from ..store.base import Lease, Receipt, RunRow, Store
+from ..store.base import Receipt, RunRow, Store
 from ..tracing.leg import Leg, Telemetry, kind_of
 from ..tracing.options import Asked, Tracing
 from . import owner
@@ -239,7 +239,7 @@ class Driving(Reading):
     ) -> Drive | None:
         """Claim a run that nobody drives and go on with it; None where somebody does, or there is nothing to do."""
         row = await self.row(run_id)
-        if row.lease is not None and not self.is_over(row.lease):
+        if self.driver_of(row) is not None:
             return None
         claim = new_claim(self._owner, self._clock, row.lease.epoch if row.lease else None)
         receipt = await self.store.claim(run_id, claim)
@@ -261,7 +261,7 @@ class Driving(Reading):
             if snapshot.status in ENDED:  # between the look and the claim: it must not get a second end
                 await self.store.release(run_id, receipt.epoch)
                 return None
-            graph = await self.graph(workflow, snapshot) if snapshot.fingerprint else workflow.graph
+            graph = await self.graph(workflow, run_id, snapshot) if snapshot.fingerprint else workflow.graph
             held = (
                 None
                 if receipt.cancel_requested
@@ -332,7 +332,7 @@ class Driving(Reading):
 
     async def _wait_for_driver(self, workflow: Workflow[Any, Any], row: RunRow) -> None:
         """A run that is not at rest, and not driven here: wait a little for who drives it, or take it up."""
-        if row.lease is not None and not self.is_over(row.lease):
+        if self.driver_of(row) is not None:
             await self.store.wait(row.id, row, _PATIENCE)
         elif row.wake_at is not None and row.wake_at > self._clock.now():
             self._set_timer(workflow, row.id, row.wake_at)
@@ -348,15 +348,13 @@ class Driving(Reading):
         """Whether the run waits for people only."""
         return row.status in {"suspended", "pending"} and row.lease is None and row.wake_at is None
 
-    def is_over(self, lease: Lease) -> bool:
-        """Whether the lease counts no more: its owner is gone, or it ran out."""
-        return owner.is_dead(lease.owner) or (
-            lease.until <= self._clock.now() and not owner.is_here(lease.owner)
-        )
-
     def driver_of(self, run: RunRow) -> str | None:
-        """Who drives *run* now, or None."""
-        return run.lease.owner if run.lease is not None and not self.is_over(run.lease) else None
+        """Who drives *run* now; None where nobody does, or whose lease counts no more: they are gone, or it ran out."""
+        lease = run.lease
+        if lease is None or owner.is_dead(lease.owner):
+            return None
+        lives = lease.until > self._clock.now() or owner.is_here(lease.owner)
+        return lease.owner if lives else None
 
     async def forget(self, run: RunRow) -> None:
         """*run*, which nobody drives, is about to be removed from the store: nothing of it is elsewhere."""

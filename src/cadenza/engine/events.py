@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,20 +16,12 @@ from .answers import checked
 
 _log = logging.getLogger("cadenza")
 
-_PAGE = 500
-
 
 async def waiting_for(store: Store, name: str, run_id: str | None, match: Json) -> list[Suspension]:
     """The open suspensions that an event of that name reaches: of one run or of all, where *match* fits."""
-    found: list[Suspension] = []
-    page: Sequence[Suspension] = ()
-    offset = 0
-    while offset == 0 or len(page) == _PAGE:
-        query = SuspensionQuery(event=name, run_id=run_id, limit=_PAGE, offset=offset)
-        page = await store.suspensions(query)
-        found += [row for row in page if match is None or fits(match, row.match)]
-        offset += _PAGE
-    return found
+    # In one read: between pages rows are closed, and those behind them would move up and be missed.
+    rows = await store.suspensions(SuspensionQuery(event=name, run_id=run_id, limit=None))
+    return [row for row in rows if match is None or fits(match, row.match)]
 
 
 async def take_kept_event(

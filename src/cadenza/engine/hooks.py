@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,8 @@ from ..history.snapshot import Snapshot
 _log = logging.getLogger("cadenza")
 
 HookKind: TypeAlias = Literal["suspended", "reminder", "expired", "ended"]
+# How long one hook may take, in seconds: whoever tells of something, and an app that closes, waits for it.
+_HOOK_TIME = 30.0
 KINDS: tuple[HookKind, ...] = ("suspended", "reminder", "expired", "ended")
 
 
@@ -49,17 +52,26 @@ class Hooks:
         return bool(self._hooks[kind])
 
     async def call(self, notice: Notice) -> bool:
-        """Call those that want to be told; False, after all have been called, where one raised."""
-        well = True
-        for hook in self._hooks[notice.kind]:
-            try:
-                found = hook(notice)
-                if inspect.isawaitable(found):
-                    await found
-            except Exception:  # a hook is user code: its failure is not the run's
-                _log.exception("a hook for %r of run %s raised", notice.kind, notice.run_id)
-                well = False
-        return well
+        """Call those that want to be told, each for as long as hooks may take; False where one raised or took longer."""
+        return all(await asyncio.gather(*[_call(hook, notice) for hook in self._hooks[notice.kind]]))
+
+
+async def _call(hook: Hook, notice: Notice) -> bool:
+    limit = asyncio.timeout(_HOOK_TIME)
+    try:
+        async with limit:
+            found = hook(notice)
+            if inspect.isawaitable(found):
+                await found
+    except Exception:  # a hook is user code: its failure is not the run's
+        if limit.expired():
+            _log.warning(
+                "a hook for %r of run %s took longer than %s seconds", notice.kind, notice.run_id, _HOOK_TIME
+            )
+        else:
+            _log.exception("a hook for %r of run %s raised", notice.kind, notice.run_id)
+        return False
+    return True
 
 
 def end_of(run_id: str, workflow_id: str, run: Snapshot, now: datetime) -> Notice:

@@ -128,14 +128,14 @@ class LocalEngine(Settling):
         if taken is not None:
             # Nothing of the user's runs now: this writes the end and returns.
             await asyncio.shield(taken.finished)
-        elif row.lease is None or self.is_over(row.lease):
+        elif self.driver_of(row) is None:
             await self._ended_by_another(run_id)
         return True
 
     async def _ended_by_another(self, run_id: str) -> None:
         """A run at rest that is to stop was taken up by somebody else, for the same reason: that it has ended is near."""
         row = await self.row(run_id)
-        while row.status not in ENDED and row.lease is not None and not self.is_over(row.lease):
+        while row.status not in ENDED and self.driver_of(row) is not None:
             await self.store.wait(run_id, row, 1.0)
             row = await self.row(run_id)
 
@@ -143,8 +143,6 @@ class LocalEngine(Settling):
 
     def _refuse_alive(self, row: RunRow) -> int | None:
         """The epoch of a dead lease, or None; raises `RunAlive` where the lease lives."""
-        if row.lease is None:
-            return None
-        if not self.is_over(row.lease):
-            raise RunAlive(row.id, row.lease.owner)
-        return row.lease.epoch
+        if (driver := self.driver_of(row)) is not None:
+            raise RunAlive(row.id, driver)
+        return row.lease.epoch if row.lease is not None else None

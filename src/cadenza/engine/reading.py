@@ -62,7 +62,7 @@ class Reading(ABC):
         """Why the run stands where it does."""
         stored = await self.load(run_id)
         snapshot = fold(stored.entries)
-        graph = await self.graph(workflow, snapshot)
+        graph = await self.graph(workflow, run_id, snapshot)
         held = why_held(workflow, graph, snapshot)
         return explain(
             run_id,
@@ -101,11 +101,11 @@ class Reading(ABC):
             raise RunNotFound(run_id)
         return stored
 
-    async def graph(self, workflow: Workflow[Any, Any], snapshot: Snapshot) -> Graph:
+    async def graph(self, workflow: Workflow[Any, Any], run_id: str, snapshot: Snapshot) -> Graph:
         """The graph that the run is pinned to."""
         if snapshot.fingerprint is None or snapshot.fingerprint == workflow.graph.fingerprint:
             return workflow.graph
         graph = await self.store.graph(snapshot.fingerprint)
         if graph is None:
-            raise RunHeld("?", f"its graph {snapshot.fingerprint} is not in the store")
+            raise RunHeld(run_id, f"its graph {snapshot.fingerprint} is not in the store")
         return graph

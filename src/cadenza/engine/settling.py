@@ -14,7 +14,7 @@ from ..history import event as ev
 from ..history.closing import closing
 from ..history.event import Suspension
 from ..history.resume import first_rest_after, refuse
-from ..history.rivals import rivals_of
+from ..history.rivals import has_won, rivals_of
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
 from ..model.path import show
@@ -40,11 +40,11 @@ class Settling(Driving):
         while True:
             stored = await self.load(run_id)
             self.own(stored.run)
-            if earlier := answered_before(workflow, resuming, stored.suspensions):
+            if earlier := answered_before(lambda: workflow, resuming, stored.suspensions):
                 return await self._outcome_of(workflow, run_id, earlier, wait=resuming.wait)
             snapshot = fold(stored.entries)
-            graph = await self.graph(workflow, snapshot)
-            answers = check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
+            graph = await self.graph(workflow, run_id, snapshot)
+            answers = check_all(lambda: workflow, resuming, run_id, snapshot, stored.suspensions, graph)
             targets = [row for row in stored.suspensions if row.id in answers]
             replies = [
                 Reply(
@@ -112,7 +112,7 @@ class Settling(Driving):
             stored = await self.load(row.run_id)
             self.own(stored.run)
             snapshot = fold(stored.entries)
-            graph = await self.graph(workflow, snapshot)
+            graph = await self.graph(workflow, row.run_id, snapshot)
             target = next((found for found in stored.suspensions if found.id == row.id), None)
             if target is None or target.state != "open":
                 return Refused(rows=[target] if target is not None else [])
@@ -155,8 +155,8 @@ class Settling(Driving):
         losing = {
             row.id: row for target in targets for row in rivals_of(target.path, stored.suspensions, graph)
         }
-        if losing and not (answering.state == "expired" and not _goes_on(targets[0])):
-            first = targets[0]
+        first = targets[0]
+        if losing and has_won(answering.closed(first, answering.replies[0].data)):
             answering = replace(
                 answering,
                 closes=[row.id for row in losing.values() if row.state == "open"],
@@ -165,7 +165,7 @@ class Settling(Driving):
                 expect=(stored.run.seq, stored.run.signals),
             )
         run = stored.run
-        if not held and (run.lease is None or self.is_over(run.lease)):
+        if not held and self.driver_of(run) is None:
             leg = drive.leg.begin("timer" if answering.state == "expired" else "resume")
             drive.journal.note(ev.RunResumed(span=leg))
             for target, reply in zip(targets, answering.replies, strict=True):
@@ -207,8 +207,3 @@ class Settling(Driving):
             if found is not None or not wait:
                 return found if found is not None else fold(entries)
             await self.settled(workflow, run_id)
-
-
-def _goes_on(row: Suspension) -> bool:
-    """Whether an answer follows the deadline of *row*."""
-    return row.on_timeout is not None and row.on_timeout.do == "answer"

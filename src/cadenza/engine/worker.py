@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..errors import RunHeld, RunNotFound
-from ..history.due import due_after, stage_of
+from ..errors import CadenzaError, RunHeld, StoreUnavailable
+from ..history.due import TIMED, due_after, stage_of
 from ..history.event import Suspension
-from ..store.base import Claimed, Wanted
+from ..model.workflow import Workflow
+from ..store.base import Claimed, Due, DueRow, Wanted
 from . import owner
 from .base import Chore, Looking, Registry
 from .hooks import HookKind, Notice
@@ -31,8 +33,7 @@ _LOOK = 1.0
 # So many runs at most are driven here at once by a worker's wish; the others wait in the store.
 _AT_ONCE = 500
 _DUE_AT_ONCE = 100
-# How long hooks may take, in seconds, and when those that failed are called again.
-_HOOK_TIME = 30.0
+# When hooks that failed are called again; longer than they may take.
 _AGAIN = timedelta(seconds=60)
 
 
@@ -48,6 +49,8 @@ class Looker:
         # Workflows whose held runs were found, and those that are still to be looked at.
         self._known: set[str] = set()
         self._held: list[tuple[str, str]] = []
+        # What was last said of those that are left as they are.
+        self._said: dict[str, str] = {}
 
     def start(self) -> None:
         """Look from now on."""
@@ -75,24 +78,41 @@ class Looker:
             due: datetime | None = None
             self._engine.looking = True
             try:
-                found = await self.look()
-                dues = [await self._engine.store.next_due(), await self._chore.next_due()]
+                if await self.look():
+                    continue
+                dues = [await self._engine.store.next_due(self._due(looked_at)), await self._chore.next_due()]
                 due = min((at for at in dues if at is not None and at > looked_at), default=None)
             except Exception:  # the store is away for a while: the worker outlives that
                 _log.exception("the worker could not look for runs; it tries again")
-                found = 0
             finally:
                 self._engine.looking = False
-            if not found:
-                await self._pause(due)
+            await self._pause(due)
 
     async def look(self) -> int:
         """Look once: take up what needs a driver, and let happen what is due. How many there were."""
         taken = await self._take_up_due()
-        due = await self._engine.store.due(self._engine.clock.now(), _DUE_AT_ONCE)
+        due = await self._engine.store.due(self._due(self._engine.clock.now()))
         tried = await self._try_held()
-        passed = sum(await asyncio.gather(*[self._pass(row) for row in due]))
-        return taken + tried + passed + await self._chore.look()
+        passed = await asyncio.gather(*[self._guard(one.run_id, self._pass(one)) for one in due])
+        return taken + tried + sum(passed) + await self._chore.look()
+
+    def _due(self, now: datetime) -> Due:
+        workflows = list(self._workflows())
+        return Due(engine=self._engine.name, workflows=workflows, now=now, limit=_DUE_AT_ONCE)
+
+    async def _guard(self, run_id: str, work: Awaitable[int]) -> int:
+        """What *work* gives; 0, with a word about it, where it cannot be done: one bad run must not hold up the others."""
+        try:
+            return await work
+        except StoreUnavailable:
+            raise  # for all of them
+        except Exception as error:  # whatever is wrong with one run is
+            # Once: it is tried again with each look, every second.
+            if self._said.get(run_id) != str(error):
+                self._said[run_id] = str(error)
+                expected = isinstance(error, CadenzaError)
+                _log.warning("the worker leaves run %s as it is: %s", run_id, error, exc_info=not expected)
+            return 0
 
     async def _take_up_due(self) -> int:
         """Take up runs that need a driver; how many. Where something else drives them, none do."""
@@ -105,44 +125,63 @@ class Looker:
         """
         workflows = self._workflows()
         if new := workflows.keys() - self._known:
+            rows = [row async for row in runs_with(self._engine.store, ["held"])]
+            self._held += [
+                (row.id, row.workflow)
+                for row in rows
+                if row.workflow in new and row.engine == self._engine.name
+            ]
             self._known |= new
-            async for row in runs_with(self._engine.store, ["held"]):
-                if row.workflow in new and row.engine == self._engine.name:
-                    self._held.append((row.id, row.workflow))
         room = max(0, min(_AT_ONCE - self._engine.under_way, _DUE_AT_ONCE))
-        tried, self._held = self._held[:room], self._held[room:]
-        for run_id, workflow in tried:
-            try:
-                await self._engine.take_up(workflows[workflow], run_id)
-            except (RunHeld, RunNotFound) as held:
-                _log.info("%s", held)
-        return len(tried)
+        tried = 0
+        for run_id, workflow in self._held[:room]:
+            tried += await self._guard(run_id, self._try(workflows[workflow], run_id))
+            self._held.remove((run_id, workflow))  # where the store is away, it is tried with the next look
+        return tried
 
-    async def _pass(self, row: Suspension) -> int:
-        """Let happen what is due at *row*; 1 where something did."""
+    async def _try(self, workflow: Workflow[Any, Any], run_id: str) -> int:
+        try:
+            await self._engine.take_up(workflow, run_id)
+        except RunHeld as held:  # still
+            _log.info("%s", held)
+        return 1
+
+    async def _pass(self, due: DueRow) -> int:
+        """Let happen what is due at a suspension; 1 where something did."""
         engine = self._engine
-        run = await engine.store.row(row.run_id)
+        row, run = await engine.store.suspension(due.id), await engine.store.row(due.run_id)
         workflow = self._workflows().get(run.workflow) if run is not None else None
-        if run is None or workflow is None or run.engine != engine.name:
+        if row is None or row.state not in TIMED or row.due_at is None or workflow is None:
             return 0
         stage, number = stage_of(row)
-        if stage == "deadline" and row.on_timeout is not None:
-            try:
-                if not await engine.expire(workflow, row):
-                    return 0
-            except (
-                RunHeld
-            ) as held:  # the row is closed all the same: its answer is there when the run goes on
-                _log.warning("%s", held)
-            await self._tell("expired", row, workflow.id)
-            return 1
-        # For a while nobody else does it. Should this process die meanwhile, it is done again then: told twice at worst.
-        again = engine.clock.now() + _AGAIN
-        if not await engine.store.put_off(row.id, row.due_at, again, told=number):
-            return 0
-        if await self._tell("expired" if stage == "deadline" else stage, row, workflow.id):
-            await engine.store.put_off(row.id, again, due_after(row, number + 1), told=number + 1)
+        kind: HookKind = "expired" if stage == "deadline" else stage
+        if kind == "expired" and row.on_timeout is not None and row.state == "open":
+            if not await self._expire(workflow, row):
+                return 0
+            row = await engine.store.suspension(row.id) or row
+        seen, then = row.due_at, due_after(row, number + 1)
+        if engine.hooks.wanted(kind):
+            # For a while nobody else does it. Should this process die meanwhile, it is done again then: told twice at worst.
+            # What follows comes at its time all the same.
+            now = engine.clock.now()
+            seen = min(now + _AGAIN, then) if then is not None and then > now else now + _AGAIN
+            if not await engine.store.put_off(row.id, row.due_at, seen, told=number):
+                return 0
+            if not await self._tell(kind, row, workflow.id):
+                return 1
+        await engine.store.put_off(row.id, seen, then, told=number + 1)
         return 1
+
+    async def _expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
+        try:
+            return await self._engine.expire(workflow, row)
+        except RunHeld as held:
+            # The row is closed all the same, and its answer there when the run goes on: unless not even its graph is there.
+            found = await self._engine.store.suspension(row.id)
+            if found is None or found.state == "open":
+                raise
+            _log.warning("%s", held)
+            return True
 
     async def _tell(self, kind: HookKind, row: Suspension, workflow_id: str) -> bool:
         notice = Notice(
@@ -152,12 +191,7 @@ class Looker:
             at=self._engine.clock.now(),
             suspension=row,
         )
-        try:
-            async with asyncio.timeout(_HOOK_TIME):
-                return await self._engine.hooks.call(notice)
-        except TimeoutError:
-            _log.warning("a hook for %r of run %s took too long", kind, row.run_id)
-            return False
+        return await self._engine.hooks.call(notice)
 
     async def _pause(self, due: datetime | None) -> None:
         """Return when there is something to look for: at *due*, when nudged, or after a while."""
@@ -179,12 +213,24 @@ class Worker(Looker):
     def __init__(self, engine: LocalEngine, workflows: Registry, chore: Chore) -> None:
         super().__init__(engine, workflows, chore)
         self._engine = engine
+        # Runs whose lease was taken and that nobody drives yet.
+        self._claimed: dict[str, Claimed] = {}
 
     async def _take_up_due(self) -> int:
-        claimed = await self._claim()
-        for one in claimed:
-            await self._take_over(one)
-        return len(claimed)
+        await self._give_back()
+        self._claimed = {one.run_id: one for one in await self._claim()}
+        taken = [await self._guard(one.run_id, self._take_over(one)) for one in [*self._claimed.values()]]
+        await self._give_back()
+        return sum(taken)
+
+    async def _give_back(self) -> None:
+        """Give back the leases of runs that are not driven all the same: nobody would take one up while this process lives.
+
+        What the store does not take now, because it is away, it is given with the next look.
+        """
+        for one in [*self._claimed.values()]:
+            await self._engine.store.release(one.run_id, one.receipt.epoch)
+            del self._claimed[one.run_id]
 
     async def _claim(self) -> list[Claimed]:
         room = _AT_ONCE - self._engine.under_way
@@ -205,9 +251,8 @@ class Worker(Looker):
         )
         return list(await store.claim_due(wanted))
 
-    async def _take_over(self, claimed: Claimed) -> None:
+    async def _take_over(self, claimed: Claimed) -> int:
         row = await self._engine.row(claimed.run_id)
-        try:
-            await self._engine.take_over(self._workflows()[row.workflow], claimed.run_id, claimed.receipt)
-        except RunHeld as held:
-            _log.warning("%s", held)
+        await self._engine.take_over(self._workflows()[row.workflow], claimed.run_id, claimed.receipt)
+        del self._claimed[claimed.run_id]
+        return 1

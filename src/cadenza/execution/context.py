@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 State = TypeVar("State", default=Any)
 Resume = TypeVar("Resume", default=Any)
 _T = TypeVar("_T")
-_Args = Any
 
 
 class BaseContext(Generic[State, Resume]):

@@ -17,15 +17,19 @@ def rivals_of(path: Path, rows: Iterable[Suspension], graph: Graph) -> list[Susp
     return [row for row in rows if any(within(row.path, member) for member in members)]
 
 
+def has_won(row: Suspension) -> bool:
+    """Whether *row* was closed by an answer, also one that followed its deadline.
+
+    Where a question was withdrawn, or its deadline fails its step or bails, nobody was faster: its rivals end with their block.
+    """
+    return was_closed(row) and isinstance(closing(row), StepAnswered)
+
+
 def winner_over(path: Path, rows: Sequence[Suspension], snapshot: Snapshot, graph: Graph) -> Path | None:
     """The member that was answered before *path* could be, or None where *path* is still in the race."""
     for member in _rival_members(path, graph):
         heard = any(record.resumed_seq for at, record in snapshot.records.items() if within(at, member))
-        unheard = any(
-            row.id in snapshot.open and was_closed(row) and isinstance(closing(row), StepAnswered)
-            for row in rows
-            if within(row.path, member)
-        )
+        unheard = any(row.id in snapshot.open and has_won(row) for row in rows if within(row.path, member))
         if heard or unheard:
             return member
     return None

@@ -21,6 +21,8 @@ from .messages import (
     Claimed,
     Closed,
     Counted,
+    Due,
+    DueRow,
     Head,
     KeptEvent,
     Lease,
@@ -47,6 +49,8 @@ __all__ = [
     "Claimed",
     "Closed",
     "Counted",
+    "Due",
+    "DueRow",
     "DueSchedules",
     "Fire",
     "Head",
@@ -139,16 +143,17 @@ class Store(Protocol):
         """Note that the run is to stop, for its driver to see. False where it has ended, or was asked already."""
         ...
 
-    # What time brings to open suspensions: `due_at` is when next something is to be done about one.
+    # What time brings to suspensions: `due_at` is when next something is to be done about one that is open; or about one that
+    # has expired, of which somebody is still to be told. Elsewhere it means nothing.
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
-        """Open rows whose `due_at` has come, the earliest first."""
+    async def due(self, due: Due) -> Sequence[DueRow]:
+        """Open and expired rows whose `due_at` has come, the earliest first."""
         ...
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
     ) -> bool:
-        """Set `due_at` and `told` of an open row, where `due_at` is *seen*: of many who try at once one succeeds."""
+        """Set `due_at` and `told` of an open or expired row, where `due_at` is *seen*: of many who try at once one succeeds."""
         ...
 
     async def set_claimant(
@@ -161,8 +166,8 @@ class Store(Protocol):
         """Give an open row another deadline; False where it is not open."""
         ...
 
-    async def next_due(self) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
+    async def next_due(self, due: Due) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of such a row that has not come yet, or None."""
         ...
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:

@@ -10,6 +10,7 @@ from ..errors import ExtraMissing, ValueUnreadable
 # No JSON text begins with it: what was written without encryption is told apart.
 _MARK = b"\x01"
 _NONCE = 12
+_TAG = 16
 _LONGEST_ID = 255
 
 
@@ -60,7 +61,10 @@ class AesGcm:
             raise ValueUnreadable(
                 "a value was kept without encryption; AesGcm(..., reads_plain=True) reads such too"
             )
-        start = 2 + data[1]
+        start = 2 + data[1] if len(data) > 1 else 0
+        # Shorter than what the key's id, the nonce and the tag take it was cut off.
+        if not start or len(data) < start + _NONCE + _TAG:
+            raise ValueUnreadable(f"an encrypted value is cut off: of it {len(data)} bytes are there")
         head, name = data[:start], data[2:start].decode("utf-8", "replace")
         cipher = self._ciphers.get(name)
         if cipher is None:

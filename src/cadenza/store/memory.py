@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 from ..errors import RunConflict, RunNotFound
+from ..history.due import TIMED
 from ..history.event import Entry, Suspension
 from ..history.record import ENDED, RunStatus
 from ..model.graph import Graph
+from .again import told_again
 from .base import (
     Accepted,
     Answering,
@@ -24,6 +25,8 @@ from .base import (
     Claim,
     Claimed,
     Counted,
+    Due,
+    DueRow,
     Lease,
     Missed,
     Page,
@@ -37,6 +40,7 @@ from .base import (
     Wanted,
     Write,
 )
+from .bounded import within
 from .memory_run import Run, counted, matches, means
 from .memory_schedules import MemorySchedules
 
@@ -135,13 +139,12 @@ class MemoryStore(MemorySchedules):
     async def append(self, write: Write) -> Receipt:
         """Make *write*."""
         run = self._get(write.run_id)
-        if run.is_unheeded(write):
-            return replace(run.receipt(), made=False)
-        if run.may_write(write):
+        if run.has_heard(write) and run.may_write(write):
             return self._write(run, write)
-        if run.has_written(write):
-            return run.receipt(released=run.lease is None)
-        raise RunConflict(write.run_id)
+        receipt = told_again(write, run.as_row(), there=run.has_written(write))
+        if receipt is None:
+            raise RunConflict(write.run_id)
+        return receipt
 
     def _write(self, run: Run, write: Write) -> Receipt:
         run.entries.extend(write.entries)
@@ -286,17 +289,30 @@ class MemoryStore(MemorySchedules):
         run = self._runs[self._by_suspension[suspension_id]]
         run.suspensions[suspension_id] = replace(run.suspensions[suspension_id], **fields)
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
-        """Open rows whose `due_at` has come, the earliest first."""
-        found = [(row.due_at, row.id, row) for row in self._rows() if row.state == "open" and row.due_at]
-        return [row for due_at, _, row in sorted(found, key=itemgetter(0, 1)) if due_at <= now][:limit]
+    async def due(self, due: Due) -> Sequence[DueRow]:
+        """Rows whose `due_at` has come, the earliest first."""
+        found = [
+            (row.due_at, row.id, row.run_id)
+            for run in self._concerned(due)
+            for row in run.timed
+            if row.due_at is not None and row.due_at <= due.now
+        ]
+        return [DueRow(id=id_, run_id=run_id) for _, id_, run_id in sorted(found)[: due.limit]]
+
+    def _concerned(self, due: Due) -> list[Run]:
+        self._check_open()
+        return [
+            run
+            for run in self._runs.values()
+            if run.row.engine == due.engine and run.row.workflow in due.workflows
+        ]
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
     ) -> bool:
-        """Set `due_at` and `told` of an open row, where `due_at` is *seen*."""
+        """Set `due_at` and `told` of a row, where `due_at` is *seen*."""
         row = await self.suspension(suspension_id)
-        if row is None or row.state != "open" or row.due_at != seen:
+        if row is None or row.state not in TIMED or row.due_at != seen:
             return False
         self._change(suspension_id, due_at=due_at, told=told)
         return True
@@ -319,11 +335,12 @@ class MemoryStore(MemorySchedules):
         self._change(suspension_id, deadline=deadline, due_at=due_at)
         return True
 
-    async def next_due(self) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
-        rows = [row.due_at for row in self._rows() if row.state == "open"]
-        runs = [run.wake_at for run in self._runs.values() if run.lease is None]
-        return min((at for at in (*rows, *runs) if at is not None), default=None)
+    async def next_due(self, due: Due) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of a row that has not come yet, or None."""
+        concerned = self._concerned(due)
+        rows = [row.due_at for run in concerned for row in run.timed]
+        runs = [run.wake_at for run in concerned if run.lease is None]
+        return min((at for at in (*rows, *runs) if at is not None and at > due.now), default=None)
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
         """The suspension rows that match."""
@@ -347,10 +364,7 @@ class MemoryStore(MemorySchedules):
         changed = asyncio.Event()
         self._waiters.setdefault(run_id, set()).add(changed)
         try:
-            async with asyncio.timeout(timeout):
-                await changed.wait()
-        except TimeoutError:
-            pass
+            await within(timeout, changed)
         finally:
             if (waiters := self._waiters.get(run_id)) is not None:
                 waiters.discard(changed)
@@ -368,10 +382,7 @@ class MemoryStore(MemorySchedules):
         changed = asyncio.Event()
         self._curious.add(changed)
         try:
-            async with asyncio.timeout(timeout):
-                await changed.wait()
-        except TimeoutError:
-            pass
+            await within(timeout, changed)
         finally:
             self._curious.discard(changed)
 

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from ..history.due import TIMED
 from ..history.event import Entry, Suspension
 from ..history.record import RESTING, RunStatus
 from .base import Answering, Claim, Counted, Lease, Receipt, RunQuery, RunRow, SuspensionQuery, Wanted, Write
@@ -45,6 +46,11 @@ class Run:
             heard=self.heard,
             cancel_requested=self.cancel_requested,
         )
+
+    @property
+    def timed(self) -> list[Suspension]:
+        """The rows at which something can be due."""
+        return [row for row in self.suspensions.values() if row.state in TIMED]
 
     def take(self, claim: Claim) -> bool:
         """Give the lease to *claim*, if it may have it."""
@@ -87,18 +93,14 @@ class Run:
             return self.take(write.claim)
         return self.lease is not None and self.epoch == write.epoch
 
-    def is_unheeded(self, write: Write) -> bool:
-        """Whether *write* would be made if nothing had been put in that its writer has not seen."""
-        return write.heed and write.signals != self.signals and write.claim is None and self.may_write(write)
+    def has_heard(self, write: Write) -> bool:
+        """Whether nothing was put in that the writer of *write* has not seen, if it heeds that."""
+        return not write.heed or write.claim is not None or write.signals == self.signals
 
     def has_written(self, write: Write) -> bool:
-        """Whether *write* is there already, and its writer still drives the run, or gave the lease back with it."""
+        """Whether the entries of *write* are there already."""
         at, wanted = write.expect, list(write.entries)
-        if not wanted or self.entries[at : at + len(wanted)] != wanted:
-            return False
-        if write.claim is None:
-            return self.epoch == write.epoch
-        return write.release if self.lease is None else self.lease.owner == write.claim.owner
+        return bool(wanted) and self.entries[at : at + len(wanted)] == wanted
 
     def has_moved(self, answering: Answering, rows: Sequence[Suspension], events: Container[str]) -> bool:
         """Whether what *answering* makes a condition no longer holds; *rows* are those that it means."""

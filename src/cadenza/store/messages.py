@@ -108,6 +108,24 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """For which runs a worker lets happen what time brings: those of `engine` and one of `workflows`; at most `limit` at once."""
+
+    engine: str
+    workflows: Sequence[str]
+    now: datetime
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueRow:
+    """A suspension row whose time has come: which, and of which run. One that cannot be read hides no other."""
+
+    id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
     """A suspension row that leaves the state `open` without an answer. `reason` is for people."""
 

@@ -21,6 +21,7 @@ from ..model.graph import Graph
 from ..model.graph import from_json as graph_from_json
 from . import postgres_find as finding
 from . import postgres_sql as sql
+from .again import receipt_of, told_again
 from .base import (
     Accepted,
     Answering,
@@ -43,9 +44,11 @@ from .conditions import counted
 from .packing import Codec, Packing
 from .postgres_home import Homes
 from .postgres_schedules import PostgresSchedules
-from .postgres_write import PreparedAnswer, PreparedWrite, claim_values
+from .postgres_write import PreparedAnswer, PreparedWrite
 from .rows import (
+    claim_values,
     micros,
+    new_run_values,
     run_of,
     suspension_of,
 )
@@ -142,15 +145,7 @@ class PostgresStore(PostgresSchedules):
 
     async def create(self, run: RunRow) -> Presence:
         """Keep *run* as `pending`, or leave the one with its id as it is and say "there"."""
-        values = {
-            "id": run.id,
-            "workflow": run.workflow,
-            "engine": run.engine,
-            "resource": run.resource,
-            "status": run.status,
-            "at": micros(run.created_at),
-        }
-        made, unsure = await self._write(sql.CREATE, values, run.id)
+        made, unsure = await self._write(sql.CREATE, new_run_values(run), run.id)
         if made or (unsure and await self.row(run.id) == run):
             return "created"
         return "there"
@@ -180,23 +175,7 @@ class PostgresStore(PostgresSchedules):
         else:
             # It only gave the lease back, and may just have done so.
             there = unsure and row.seq == write.expect and row.lease is None and row.heard == write.signals
-        if write.claim is None:
-            mine = row.epoch == write.epoch
-        else:
-            mine = write.release if row.lease is None else row.lease.owner == write.claim.owner
-        if not (there and mine):
-            unheeded = prepared.heeds and mine and row.lease is not None and row.seq == write.expect
-            if unheeded and row.signals != write.signals:
-                return Receipt(
-                    epoch=row.epoch, signals=row.signals, cancel_requested=row.cancel_requested, made=False
-                )
-            return None
-        return Receipt(
-            epoch=row.epoch,
-            signals=row.signals,
-            cancel_requested=row.cancel_requested,
-            released=row.lease is None,
-        )
+        return told_again(write, row, there=there)
 
     async def _get(self, run_id: str) -> RunRow:
         row = await self.row(run_id)
@@ -216,7 +195,7 @@ class PostgresStore(PostgresSchedules):
             and row.lease is not None
             and (row.lease.owner, row.lease.until) == (claim.owner, claim.until)
         ):
-            return Receipt(epoch=row.epoch, signals=row.signals, cancel_requested=row.cancel_requested)
+            return receipt_of(row)
         return None
 
     async def claim_due(self, wanted: Wanted) -> Sequence[Claimed]:

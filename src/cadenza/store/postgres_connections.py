@@ -162,7 +162,7 @@ class Connections:
         while True:
             connection: Connection | None = None
             try:
-                async with self._lent(attempts.left) as connection:
+                async with self._lent(attempts.left, unsure=unsure) as connection:
                     cursor = await connection.execute(_query(statement), values, binary=True)
                     return (await cursor.fetchall() if cursor.description else []), unsure
             except psycopg.Error as error:
@@ -177,13 +177,13 @@ class Connections:
                     raise StoreUnavailable(str(error), unsure=unsure) from error
 
     @asynccontextmanager
-    async def _lent(self, seconds: float) -> AsyncIterator[Connection]:
+    async def _lent(self, seconds: float, *, unsure: bool) -> AsyncIterator[Connection]:
         try:
             async with asyncio.timeout(seconds):
                 await self._room.acquire()
         except TimeoutError as error:
             reason = f"all of its {self._size} connections were in use (pool_size)"
-            raise StoreUnavailable(reason, unsure=False) from error
+            raise StoreUnavailable(reason, unsure=unsure) from error
         try:
             connection = self._idle.pop()[1] if self._idle else await self._connect()
             try:
@@ -237,9 +237,9 @@ def _is_refused(error: psycopg.Error) -> bool:
     return error.sqlstate is None and "FATAL" in text and not any(word in text for word in _SOON)
 
 
-async def one(connection: Connection, statement: str, values: Values | None = None) -> Row:
+async def one(connection: Connection, statement: str) -> Row:
     """The one row that *statement* gives."""
-    row = await (await connection.execute(_query(statement), values)).fetchone()
+    row = await (await connection.execute(_query(statement))).fetchone()
     assert row is not None
     return row
 

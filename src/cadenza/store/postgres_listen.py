@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from ..errors import StoreError
 from . import postgres_sql as sql
+from .bounded import within
 from .postgres_connections import Connections, DatabaseError
 
 # How often those who wait look, in seconds, while nothing can be heard: at their run, and at everything.
@@ -63,7 +64,7 @@ class Listener:
                 left = end - asyncio.get_running_loop().time()
                 if left <= 0:
                     return
-                await _within(left if self._hears else min(left, _LOOK), changed)
+                await within(left if self._hears else min(left, _LOOK), changed)
         finally:
             waiting = self._waiting[run_id]
             waiting.discard(changed)
@@ -79,7 +80,7 @@ class Listener:
         changed = asyncio.Event()
         self._curious.add(changed)
         try:
-            await _within(seconds if self._hears else min(seconds, _GLANCE), changed)
+            await within(seconds if self._hears else min(seconds, _GLANCE), changed)
         finally:
             self._curious.discard(changed)
 
@@ -158,11 +159,3 @@ class Listener:
 def _set(events: set[asyncio.Event]) -> None:
     for event in events:
         event.set()
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

@@ -63,7 +63,15 @@ create table cadenza_fires (
 create index cadenza_fires_by_time on cadenza_fires (schedule, at, run);
 """
 
-MIGRATIONS = (_TABLES, _SCHEDULES)
+# 3: rows whose deadline has closed them are due until somebody was told; those from before are taken to have been.
+_UNTOLD = """
+update cadenza_suspensions set due_at = null where state = 'expired';
+drop index cadenza_suspensions_due;
+create index cadenza_suspensions_due on cadenza_suspensions (due_at, id)
+  where state in ('open', 'expired') and due_at is not null;
+"""
+
+MIGRATIONS = (_TABLES, _SCHEDULES, _UNTOLD)
 
 # The schema that holds the tables, if they are there.
 WHERE = "select (select relnamespace::bigint from pg_class where oid = to_regclass('cadenza_version'))"
@@ -179,14 +187,16 @@ events as (delete from cadenza_events where until < %(before)s)
 select count(*) from old
 """
 
-# What time brings: rows whose turn has come.
-DUE = (
-    f"select {SUSPENSION} from cadenza_suspensions where state = 'open' and due_at is not null and due_at <= %(now)s "
-    "order by due_at, id limit %(limit)s"
+# What time brings: rows of the runs of one engine and some workflows, whose turn has come.
+_CONCERNS = "engine = %(engine)s and workflow = any(%(workflows)s)"
+_OPEN = (
+    f"from cadenza_suspensions s join (select id as run from cadenza_runs where {_CONCERNS}) runs using (run) "
+    "where s.state in ('open', 'expired') and s.due_at is not null"
 )
+DUE = f"select s.id, s.run {_OPEN} and s.due_at <= %(now)s order by s.due_at, s.id limit %(limit)s"
 PUT_OFF = (
     "update cadenza_suspensions set due_at = %(due_at)s, told = %(told_of)s, call = %(call)s "
-    "where id = %(id)s and state = 'open' and due_at is not distinct from %(seen)s::bigint returning id"
+    "where id = %(id)s and state in ('open', 'expired') and due_at is not distinct from %(seen)s::bigint returning id"
 )
 SET_CLAIMANT = (
     "update cadenza_suspensions set claimed_by = %(claimant)s, claimed_at = %(at)s, call = %(call)s "
@@ -201,8 +211,9 @@ EXTEND = (
 CALLED = "select id from cadenza_suspensions where id = %(id)s and call = %(call)s"
 NEXT_DUE = (
     "select min(at) from ("
-    "select min(wake_at) as at from cadenza_runs where wake_at is not null and lease_owner is null "
-    "union all select min(due_at) from cadenza_suspensions where state = 'open' and due_at is not null) times"
+    "select min(wake_at) as at from cadenza_runs "
+    f"where wake_at is not null and wake_at > %(now)s and lease_owner is null and {_CONCERNS} "
+    f"union all (select s.due_at {_OPEN} and s.due_at > %(now)s order by s.due_at, s.id limit 1)) times"
 )
 
 # Events that are kept.

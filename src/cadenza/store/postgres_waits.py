@@ -15,7 +15,7 @@ from ..errors import TextNotKept
 from ..history.event import Suspension
 from . import postgres_find as finding
 from . import postgres_sql as sql
-from .base import KeptEvent, SuspensionQuery
+from .base import Due, DueRow, KeptEvent, SuspensionQuery
 from .packing import Packing
 from .postgres_connections import Row
 from .postgres_home import Homes
@@ -56,17 +56,15 @@ class PostgresWaits:
 
     # ------------------------------------------------------------------ what time brings, and events
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
-        """Open rows whose `due_at` has come, the earliest first."""
-        return [
-            suspension_of(row, self._packing)
-            for row in await self._read(sql.DUE, now=micros(now), limit=limit)
-        ]
+    async def due(self, due: Due) -> Sequence[DueRow]:
+        """Rows whose `due_at` has come, the earliest first."""
+        found = await self._read(sql.DUE, limit=due.limit, **_due_values(due))
+        return [DueRow(id=id_, run_id=run_id) for id_, run_id in found]
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
     ) -> bool:
-        """Set `due_at` and `told` of an open row, where `due_at` is *seen*."""
+        """Set `due_at` and `told` of a row, where `due_at` is *seen*."""
         values = {"seen": optional_micros(seen), "due_at": optional_micros(due_at), "told_of": told}
         return await self._set(sql.PUT_OFF, suspension_id, values)
 
@@ -96,9 +94,9 @@ class PostgresWaits:
         found, _ = await self._write(sql.EXTEND, values)
         return bool(found)
 
-    async def next_due(self) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
-        return optional_moment((await self._read(sql.NEXT_DUE))[0][0])
+    async def next_due(self, due: Due) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of a row that has not come yet, or None."""
+        return optional_moment((await self._read(sql.NEXT_DUE, **_due_values(due)))[0][0])
 
     async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
         """The suspension rows that match."""
@@ -131,3 +129,7 @@ class PostgresWaits:
         """Remove a kept event; False where it is gone."""
         found, unsure = await self._write(sql.DROP, {"id": event_id})
         return bool(found) or unsure
+
+
+def _due_values(due: Due) -> dict[str, Any]:
+    return {"engine": due.engine, "workflows": list(due.workflows), "now": micros(due.now)}

@@ -14,14 +14,12 @@ from ..history.codec import entry_to_json, suspension_to_json
 from ..history.record import ENDED
 from ..model.graph import to_json as graph_to_json
 from . import postgres_sql as sql
-from .base import Answering, Claim, Write
+from .base import Answering, Write
 from .packing import Packing
-from .rows import micros, names_column, optional_micros
+from .rows import claim_values, closing_values, micros, names_column, optional_micros
 
 # Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
 _ROWS_A_WRITE = 1_000_000
-# No run has this epoch.
-_NO_EPOCH = -1
 
 # ------------------------------------------------------------------ what a write is made of
 
@@ -186,15 +184,6 @@ def _append(holds: str, changes: str, parts: tuple[str, ...], tells: str | None)
     return f"with {', '.join((moved, *parts))} select epoch, signals, cancel_requested, released{told} from moved"
 
 
-def claim_values(claim: Claim) -> dict[str, Any]:
-    return {
-        "owner": claim.owner,
-        "now": micros(claim.now),
-        "until": micros(claim.until),
-        "dead": _NO_EPOCH if claim.dead is None else claim.dead,
-    }
-
-
 # ------------------------------------------------------------------ what an answer is made of
 
 # Answers to one run follow one another: each begins with the run's row. Whether the lease may be taken is found out here.
@@ -235,24 +224,16 @@ class PreparedAnswer:
         self.write = PreparedWrite(given, packing, answered=self.ids) if given is not None else None
         seen_seq, seen_signals = answering.expect or (None, None)
         self.values: dict[str, Any] = {
-            "run": answering.run_id,
+            **closing_values(answering, packing),
             "seen_seq": seen_seq,
             "seen_signals": seen_signals,
             "ids": self.ids,
             "count": len(self.ids),
-            "due": optional_micros(answering.due),
             "consumes": answering.consumes,
             "rivals": list(answering.closes),
             "rivals_reason": answering.closes_reason,
             "replied": [reply.suspension_id for reply in answering.replies],
             "answers": [packing.pack(reply.data) for reply in answering.replies],
-            "state": answering.state,
-            "actor": answering.actor,
-            "via": answering.via,
-            "key": answering.idempotency_key,
-            "reason": answering.reason,
-            "run_count": answering.run_count,
-            "context": packing.pack(dict(answering.context)) if answering.context else None,
             "answered_at": micros(answering.at),
             "call": call,
         }

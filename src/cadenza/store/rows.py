@@ -9,12 +9,14 @@ from typing import Any
 from ..history.codec import suspension_from_json
 from ..history.event import Suspension
 from ..model.values import Json
-from .base import KeptEvent, Lease, RunRow
+from .base import Answering, Claim, KeptEvent, Lease, RunRow
 from .packing import Packing
 from .schedule_rows import Schedule, schedule_to_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+# No run has this epoch.
+_NO_EPOCH = -1
 
 
 def run_of(row: tuple[Any, ...]) -> RunRow:
@@ -74,6 +76,43 @@ def suspension_of(row: tuple[Any, ...], packing: Packing) -> Suspension:
         context=packing.unpack(context) if context is not None else {},
         closed_at=optional_moment(closed_at),
     )
+
+
+def new_run_values(run: RunRow) -> dict[str, Any]:
+    """The columns of a run that is created."""
+    return {
+        "id": run.id,
+        "workflow": run.workflow,
+        "engine": run.engine,
+        "resource": run.resource,
+        "status": run.status,
+        "at": micros(run.created_at),
+    }
+
+
+def claim_values(claim: Claim) -> dict[str, Any]:
+    """By which values a lease is asked for."""
+    return {
+        "owner": claim.owner,
+        "now": micros(claim.now),
+        "until": micros(claim.until),
+        "dead": _NO_EPOCH if claim.dead is None else claim.dead,
+    }
+
+
+def closing_values(answering: Answering, packing: Packing) -> dict[str, Any]:
+    """The columns of the rows that an answer closes, all but the data; and by when their deadline must have come."""
+    return {
+        "run": answering.run_id,
+        "state": answering.state,
+        "actor": answering.actor,
+        "via": answering.via,
+        "key": answering.idempotency_key,
+        "reason": answering.reason,
+        "run_count": answering.run_count,
+        "context": packing.pack(dict(answering.context)) if answering.context else None,
+        "due": optional_micros(answering.due),
+    }
 
 
 def micros(at: datetime) -> int:

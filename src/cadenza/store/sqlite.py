@@ -11,7 +11,6 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +21,7 @@ from ..history.event import Entry, Suspension
 from ..history.record import RunStatus
 from ..model.graph import Graph
 from ..model.graph import from_json as graph_from_json
+from . import sqlite_find as lists
 from . import sqlite_sql as sql
 from .base import (
     Answering,
@@ -29,6 +29,8 @@ from .base import (
     Claim,
     Claimed,
     Counted,
+    Due,
+    DueRow,
     KeptEvent,
     Missed,
     Page,
@@ -42,20 +44,21 @@ from .base import (
     Wanted,
     Write,
 )
-from .conditions import SQLITE, counted, counting, on_runs, on_suspensions
 from .migrate import migrate
 from .packing import Codec, Packing
 from .rows import (
+    claim_values,
     event_from_json,
     event_to_json,
     micros,
+    new_run_values,
     optional_micros,
     optional_moment,
     run_of,
     suspension_of,
 )
 from .sqlite_look_out import LookOut, Row
-from .sqlite_prepared import NotAsSeen, Prepared, PreparedAnswer, claim_values, known
+from .sqlite_prepared import NotAsSeen, Prepared, PreparedAnswer, known
 from .sqlite_schedules import SqliteSchedules
 from .sqlite_writer import Writer, connect
 
@@ -161,37 +164,27 @@ class SqliteStore(SqliteSchedules):
 
     async def find(self, query: RunQuery) -> Page:
         """The runs that match."""
-        self._open()
-        return await asyncio.to_thread(self._find, query)
-
-    def _find(self, query: RunQuery) -> Page:
-        where, values = on_runs(query, SQLITE)
-        # A connection of its own: a long list must not hold up the point reads.
-        with closing(connect(self.path)) as db:
-            db.execute("begin")
-            total = db.execute(sql.count(where), values).fetchone()[0]
-            rows = db.execute(sql.find(where), values).fetchall()
-            db.execute("commit")
-        return Page(runs=[run_of(row) for row in rows], total=total)
+        return await self._listed(lists.find, query)
 
     async def counts(self, query: RunQuery) -> Mapping[str, Counted]:
         """How the runs that match stand, by workflow."""
-        self._open()
-        return await asyncio.to_thread(self._counts, query)
-
-    def _counts(self, query: RunQuery) -> Mapping[str, Counted]:
-        where, values = on_runs(query, SQLITE)
-        with closing(connect(self.path)) as db:
-            return counted(db.execute(counting(where, SQLITE), values))
+        return await self._listed(lists.counts, query)
 
     async def recent(self, since: datetime) -> Sequence[RunRow]:
         """The runs that were last written to at *since* or later."""
-        self._open()
-        return await asyncio.to_thread(self._recent, micros(since))
+        return await self._listed(lists.recent, since)
 
-    def _recent(self, since: int) -> Sequence[RunRow]:
-        with closing(connect(self.path)) as db:
-            return [run_of(row) for row in db.execute(sql.recent(), (since,))]
+    async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
+        """The suspension rows that match."""
+        return await self._listed(lists.suspensions, query, self._packing)
+
+    async def count_suspensions(self, query: SuspensionQuery) -> int:
+        """How many suspension rows match."""
+        return await self._listed(lists.count_suspensions, query)
+
+    async def _listed(self, read: Callable[..., _T], *given: object) -> _T:
+        self._open()
+        return await asyncio.to_thread(read, self.path, *given)
 
     # ------------------------------------------------------------------ writing
 
@@ -202,14 +195,7 @@ class SqliteStore(SqliteSchedules):
 
     async def create(self, run: RunRow) -> Presence:
         """Keep *run* as `pending`, or leave the one with its id as it is and say "there"."""
-        values = {
-            "id": run.id,
-            "workflow": run.workflow,
-            "engine": run.engine,
-            "resource": run.resource,
-            "status": run.status,
-            "at": micros(run.created_at),
-        }
+        values = new_run_values(run)
         made = await self._write(run.id, lambda db: db.execute(sql.CREATE, values).rowcount)
         return "created" if made else "there"
 
@@ -220,26 +206,23 @@ class SqliteStore(SqliteSchedules):
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
         """Take the lease, or None where somebody else holds it or the run has ended."""
-        values = claim_values(run_id, claim)
+        values = {"id": run_id, **claim_values(claim)}
 
         def work(db: sqlite3.Connection) -> Receipt | None:
             found = db.execute(sql.CLAIM, values).fetchone()
             if found is None:
                 known(db, run_id)
                 return None
-            return Receipt(epoch=found[0], signals=found[1], cancel_requested=bool(found[2]))
+            return _receipt(*found)
 
         return await self._write(run_id, work)
 
     async def claim_due(self, wanted: Wanted) -> Sequence[Claimed]:
         """Take the leases of runs that need a driver."""
         values = {
-            "engine": wanted.engine,
+            **_due_values(wanted),
             "owner": wanted.owner,
-            "now": micros(wanted.now),
             "until": micros(wanted.until),
-            "limit": wanted.limit,
-            **{f"workflow{i}": id_ for i, id_ in enumerate(wanted.workflows)},
             **{f"dead{i}": owner for i, owner in enumerate(wanted.dead)},
             **{f"live{i}": owner for i, owner in enumerate(wanted.live)},
         }
@@ -247,10 +230,7 @@ class SqliteStore(SqliteSchedules):
         found = await self._open().run(lambda db: db.execute(statement, values).fetchall())
         for run_id, *_ in found:
             self._look_out.wake(run_id)
-        return [
-            Claimed(run_id=id_, receipt=Receipt(epoch=epoch, signals=signals, cancel_requested=bool(cancel)))
-            for id_, epoch, signals, cancel in found
-        ]
+        return [Claimed(run_id=id_, receipt=_receipt(*rest)) for id_, *rest in found]
 
     async def renew(self, owner: str, until: datetime) -> Sequence[str]:
         """Let all leases of *owner* last until then."""
@@ -311,15 +291,16 @@ class SqliteStore(SqliteSchedules):
 
     # ------------------------------------------------------------------ what time brings, and events
 
-    async def due(self, now: datetime, limit: int) -> Sequence[Suspension]:
-        """Open rows whose `due_at` has come, the earliest first."""
-        found = self._read(lambda db: db.execute(sql.DUE, (micros(now), limit)).fetchall())
-        return [suspension_of(row, self._packing) for row in found]
+    async def due(self, due: Due) -> Sequence[DueRow]:
+        """Rows whose `due_at` has come, the earliest first."""
+        statement = sql.due(len(due.workflows))
+        found = self._read(lambda db: db.execute(statement, _due_values(due)).fetchall())
+        return [DueRow(id=id_, run_id=run_id) for id_, run_id in found]
 
     async def put_off(
         self, suspension_id: str, seen: datetime | None, due_at: datetime | None, *, told: int
     ) -> bool:
-        """Set `due_at` and `told` of an open row, where `due_at` is *seen*."""
+        """Set `due_at` and `told` of a row, where `due_at` is *seen*."""
         values = (optional_micros(due_at), told, suspension_id, optional_micros(seen))
         return await self._open().run(lambda db: db.execute(sql.PUT_OFF, values).rowcount > 0)
 
@@ -335,31 +316,10 @@ class SqliteStore(SqliteSchedules):
         values = (optional_micros(deadline), optional_micros(due_at), suspension_id)
         return await self._open().run(lambda db: db.execute(sql.EXTEND, values).rowcount > 0)
 
-    async def next_due(self) -> datetime | None:
-        """The earliest `wake_at` of a run at rest or `due_at` of an open row, or None."""
-        return optional_moment(self._read(lambda db: db.execute(sql.NEXT_DUE).fetchone())[0])
-
-    async def suspensions(self, query: SuspensionQuery) -> Sequence[Suspension]:
-        """The suspension rows that match."""
-        self._open()
-        return await asyncio.to_thread(self._suspensions, query)
-
-    def _suspensions(self, query: SuspensionQuery) -> list[Suspension]:
-        where, values = on_suspensions(query, SQLITE)
-        with closing(connect(self.path)) as db:
-            found = db.execute(sql.suspensions(where), values).fetchall()
-        return [suspension_of(row, self._packing) for row in found]
-
-    async def count_suspensions(self, query: SuspensionQuery) -> int:
-        """How many suspension rows match."""
-        self._open()
-        return await asyncio.to_thread(self._count_suspensions, query)
-
-    def _count_suspensions(self, query: SuspensionQuery) -> int:
-        where, values = on_suspensions(query, SQLITE)
-        with closing(connect(self.path)) as db:
-            found: int = db.execute(sql.count_suspensions(where), values).fetchone()[0]
-        return found
+    async def next_due(self, due: Due) -> datetime | None:
+        """The earliest `wake_at` of a run at rest or `due_at` of a row that has not come yet, or None."""
+        statement = sql.next_due(len(due.workflows))
+        return optional_moment(self._read(lambda db: db.execute(statement, _due_values(due)).fetchone())[0])
 
     async def keep_event(self, event: KeptEvent) -> None:
         """Keep *event*."""
@@ -396,3 +356,13 @@ def _data_version(db: sqlite3.Connection) -> int:
     """A number that changes when another connection, of any process, commits."""
     version: int = db.execute("pragma data_version").fetchone()[0]
     return version
+
+
+def _due_values(due: Due | Wanted) -> dict[str, Any]:
+    """For which runs it is looked, and until when."""
+    named = {f"workflow{i}": id_ for i, id_ in enumerate(due.workflows)}
+    return {"engine": due.engine, "now": micros(due.now), "limit": due.limit, **named}
+
+
+def _receipt(epoch: int, signals: int, cancel_requested: int) -> Receipt:
+    return Receipt(epoch=epoch, signals=signals, cancel_requested=bool(cancel_requested))

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from .bounded import within
+
 Row: TypeAlias = tuple[Any, ...]
 
 # How often it is looked, in seconds; and while nobody needs to know soon.
@@ -39,7 +41,7 @@ class LookOut:
         try:
             waiting[changed] = found = self._read_row(run_id)
             if not changed_already(found):
-                await _within(seconds, changed)
+                await within(seconds, changed)
         finally:
             waiting.pop(changed, None)
             if not waiting:
@@ -53,7 +55,7 @@ class LookOut:
         curious = self._curious if soon else self._patient
         curious.add(changed)
         try:
-            await _within(seconds, changed)
+            await within(seconds, changed)
         finally:
             curious.discard(changed)
             self._end()
@@ -105,11 +107,3 @@ class LookOut:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

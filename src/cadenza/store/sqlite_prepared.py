@@ -9,9 +9,10 @@ from ..errors import RunConflict, RunNotFound
 from ..history.codec import entry_to_json, suspension_to_json
 from ..model.graph import to_json as graph_to_json
 from . import sqlite_sql as sql
-from .base import Accepted, Answering, Claim, Receipt, RunRow, Write
+from .again import told_again
+from .base import Accepted, Answering, Receipt, RunRow, Write
 from .packing import Packing
-from .rows import micros, names_column, optional_micros, run_of
+from .rows import claim_values, closing_values, micros, names_column, optional_micros, run_of
 
 # Suspensions are numbered in the order of the journal, whatever the clock says; no write opens so many.
 _ROWS_A_WRITE = 1_000_000
@@ -45,7 +46,6 @@ class Prepared:
         self.graph = (
             (write.graph.fingerprint, packing.pack(graph_to_json(write.graph))) if write.graph else None
         )
-        self.heeds = write.heed and write.claim is None
         self.move = sql.move(
             claim=write.claim is not None,
             head=head is not None,
@@ -66,7 +66,7 @@ class Prepared:
             self.values["fingerprint"] = head.fingerprint
             self.values["wake_at"] = micros(head.wake_at) if head.wake_at else None
         if write.claim is not None:
-            self.values |= claim_values(run_id, write.claim)
+            self.values |= claim_values(write.claim)
 
     def append(self, db: sqlite3.Connection) -> Receipt:
         """The whole write, which may be there already.
@@ -102,28 +102,15 @@ class Prepared:
         """The same write a second time is no conflict; anything else is."""
         run_id = self.write.run_id
         row = known(db, run_id)
-        there = self.rows and all(
+        there = bool(self.rows) and all(
             (found := db.execute(sql.SAME, (run_id, seq)).fetchone()) is not None
             and self._packing.same(found[0], payload)
             for _, seq, payload in self.rows
         )
-        claim = self.write.claim
-        if claim is not None:
-            mine = row.lease is None or row.lease.owner == claim.owner
-        else:
-            mine = row.epoch == self.write.epoch
-        if not (there and mine):
-            if self.heeds and row.signals != self.write.signals and mine and row.seq == self.write.expect:
-                return Receipt(
-                    epoch=row.epoch, signals=row.signals, cancel_requested=row.cancel_requested, made=False
-                )
+        receipt = told_again(self.write, row, there=there)
+        if receipt is None:
             raise RunConflict(run_id)
-        return Receipt(
-            epoch=row.epoch,
-            signals=row.signals,
-            cancel_requested=row.cancel_requested,
-            released=row.lease is None,
-        )
+        return receipt
 
 
 def known(db: sqlite3.Connection, run_id: str) -> RunRow:
@@ -131,16 +118,6 @@ def known(db: sqlite3.Connection, run_id: str) -> RunRow:
     if found is None:
         raise RunNotFound(run_id)
     return run_of(found)
-
-
-def claim_values(run_id: str, claim: Claim) -> dict[str, Any]:
-    return {
-        "id": run_id,
-        "owner": claim.owner,
-        "now": micros(claim.now),
-        "until": micros(claim.until),
-        "dead": -1 if claim.dead is None else claim.dead,
-    }
 
 
 class NotAsSeen(Exception):
@@ -154,18 +131,7 @@ class PreparedAnswer:
         self._answering = answering
         self._write = Prepared(answering.write, packing) if answering.write is not None else None
         self._at = micros(answering.at)
-        shared = {
-            "run": answering.run_id,
-            "state": answering.state,
-            "actor": answering.actor,
-            "via": answering.via,
-            "key": answering.idempotency_key,
-            "reason": answering.reason,
-            "run_count": answering.run_count,
-            "context": packing.pack(dict(answering.context)) if answering.context else None,
-            "at": self._at,
-            "due": optional_micros(answering.due),
-        }
+        shared = {**closing_values(answering, packing), "at": self._at}
         self._rows = [
             {**shared, "id": reply.suspension_id, "answer": packing.pack(reply.data)}
             for reply in answering.replies

@@ -57,7 +57,14 @@ create table fires (
 create index fires_by_time on fires (schedule, at, run);
 """
 
-MIGRATIONS = (_TABLES, _SCHEDULES)
+# 3: rows whose deadline has closed them are due until somebody was told; those from before are taken to have been.
+_UNTOLD = """
+update suspensions set due_at = null where state = 'expired';
+drop index suspensions_due;
+create index suspensions_due on suspensions (due_at, id) where state in ('open', 'expired') and due_at is not null;
+"""
+
+MIGRATIONS = (_TABLES, _SCHEDULES, _UNTOLD)
 
 _RUN = (
     "id, workflow, engine, resource, status, seq, fingerprint, wake_at, lease_owner, lease_until, epoch, signals, "
@@ -156,10 +163,7 @@ CANCEL = (
 
 def claim_due(workflows: int, dead: int, live: int) -> str:
     """Take the leases of runs that need a driver: led by nobody who lives, left under way, unheard, or due."""
-    named, gone, alive = (
-        ", ".join(f":{name}{i}" for i in range(count))
-        for name, count in (("workflow", workflows), ("dead", dead), ("live", live))
-    )
+    named, gone, alive = _named("workflow", workflows), _named("dead", dead), _named("live", live)
     return (
         "update runs set lease_owner = :owner, lease_until = :until, epoch = epoch + 1 where id in ("
         "select id from runs where id in ("
@@ -175,21 +179,39 @@ def claim_due(workflows: int, dead: int, live: int) -> str:
     )
 
 
+def due(workflows: int) -> str:
+    """The rows that are due, of runs of one engine and so many workflows."""
+    return f"select s.id, s.run {_open(workflows)} and s.due_at <= :now order by s.due_at, s.id limit :limit"
+
+
+def next_due(workflows: int) -> str:
+    """When the first timer of such a run, or row of one, is due that is not yet."""
+    return (
+        "select min(at) from ("
+        "select min(wake_at) as at from runs where wake_at > :now and lease_owner is null "
+        f"and engine = :engine and workflow in ({_named('workflow', workflows)}) "
+        f"union all select * from (select s.due_at {_open(workflows)} and s.due_at > :now order by s.due_at limit 1))"
+    )
+
+
+def _open(workflows: int) -> str:
+    # "cross" has SQLite walk the rows by when they are due, and look up their runs.
+    return (
+        "from suspensions s cross join runs r on r.id = s.run where s.state in ('open', 'expired') and s.due_at is not null "
+        f"and r.engine = :engine and r.workflow in ({_named('workflow', workflows)})"
+    )
+
+
+def _named(name: str, count: int) -> str:
+    return ", ".join(f":{name}{i}" for i in range(count))
+
+
 RENEW = "update runs set lease_until = ? where lease_owner = ? returning id"
 OWNERS = "select distinct lease_owner from runs where lease_owner is not null order by lease_owner"
 # What time brings.
-DUE = (
-    f"select {_SUSPENSION} from suspensions where state = 'open' and due_at is not null and due_at <= ? "
-    "order by due_at, id limit ?"
-)
-PUT_OFF = "update suspensions set due_at = ?, told = ? where id = ? and state = 'open' and due_at is ?"
+PUT_OFF = "update suspensions set due_at = ?, told = ? where id = ? and state in ('open', 'expired') and due_at is ?"
 SET_CLAIMANT = "update suspensions set claimed_by = ?, claimed_at = ? where id = ? and state = 'open' and claimed_by is ?"
 EXTEND = "update suspensions set deadline = ?, due_at = ? where id = ? and state = 'open'"
-NEXT_DUE = (
-    "select min(at) from ("
-    "select min(wake_at) as at from runs where wake_at is not null and lease_owner is null "
-    "union all select min(due_at) from suspensions where state = 'open' and due_at is not null)"
-)
 # Events that are kept.
 KEEP = "insert into events (id, name, at, until, payload) values (?, ?, ?, ?, ?) on conflict (id) do nothing"
 KEPT = "select payload from events where name = ? and until > ? order by at, id"

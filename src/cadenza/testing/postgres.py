@@ -111,7 +111,7 @@ class PostgresServer:
         file = self._data / "postmaster.pid"
         return int(file.read_text().split()[0]) if file.exists() else None
 
-    def _run(self, program: str, *arguments: str, check: bool = True) -> None:
+    def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._bin / program), "-D", str(self._data), *arguments]
         # No pipe for what it prints: the server would keep it open, and the end be waited for in vain.
         with (self._home / "output").open("w+") as output:
@@ -126,7 +126,7 @@ class PostgresServer:
                 group=None if self._user is None else pwd.getpwnam(self._user).pw_gid,
                 extra_groups=None if self._user is None else [],
             )
-            if check and done.returncode:
+            if done.returncode:
                 output.seek(0)
                 log = self._home / "log"
                 told = log.read_text() if log.exists() else ""

@@ -233,10 +233,10 @@ class TemporalEngine(Waiting):
         """Check an answer against the store, and do nothing."""
         stored = await self.load(run_id)
         snapshot = fold(stored.entries)
-        if answered_before(workflow, resuming, stored.suspensions):
+        if answered_before(lambda: workflow, resuming, stored.suspensions):
             return snapshot
-        graph = await self.graph(workflow, snapshot)
-        check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
+        graph = await self.graph(workflow, run_id, snapshot)
+        check_all(lambda: workflow, resuming, run_id, snapshot, stored.suspensions, graph)
         return snapshot
 
     async def _answered_late(
@@ -245,11 +245,11 @@ class TemporalEngine(Waiting):
         """What an answer gets that comes to a run without a workflow; None where one was started that may take it."""
         await self.last_words(run_id)
         stored = await self.load(run_id)
-        earlier = answered_before(workflow, resuming, stored.suspensions)
+        earlier = answered_before(lambda: workflow, resuming, stored.suspensions)
         snapshot = fold(stored.entries)
         if earlier:
             return first_rest_after(stored.entries, {row.id for row in earlier}) or snapshot
-        graph = await self.graph(workflow, snapshot)
+        graph = await self.graph(workflow, run_id, snapshot)
         resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
         # It waits, and its workflow was terminated or forgotten: the journal has all that is needed to go on.
         await self._revive(stored, snapshot, graph, None)
@@ -279,7 +279,7 @@ class TemporalEngine(Waiting):
             raise
 
     async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
-        """The run's own timer does that, and what follows tells the hooks."""
+        """The run's own timer does that."""
         return False
 
     async def set_claimant(self, row: Suspension, claimant: str | None) -> bool:
@@ -325,7 +325,7 @@ class TemporalEngine(Waiting):
             snapshot = fold(stored.entries)
             if snapshot.status in ENDED:
                 return snapshot
-            graph = await self.graph(workflow, snapshot)
+            graph = await self.graph(workflow, run_id, snapshot)
             return await self.settled_by(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
 
     @property

@@ -48,7 +48,7 @@ class Mirror:
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def apply(self, run_id: str, parts: Sequence[Json], *, patience: float, tell: bool = False) -> None:
-        """Write *parts* in their order; with *tell* the hooks hear of ends and of deadlines that have passed.
+        """Write *parts* in their order; with *tell* the hooks hear of ends.
 
         Raises `NotYet` where an earlier part does not come within *patience* seconds. A run that was removed is let go.
         """
@@ -138,17 +138,7 @@ class Mirror:
         row = await self._store.row(run_id)
         if row is None:
             return
-        if "answer" in part and part["answer"]["state"] == "expired":
-            for id_, _ in part["answer"]["replies"]:
-                notice = Notice(
-                    kind="expired",
-                    run_id=run_id,
-                    workflow_id=row.workflow,
-                    at=self._clock.now(),
-                    suspension=await self._store.suspension(id_),
-                )
-                await self._hooks.call(notice)
-        elif part.get("head") and part["head"][0] in ENDED and self._hooks.wanted("ended"):
+        if part.get("head") and part["head"][0] in ENDED and self._hooks.wanted("ended"):
             at = datetime.fromisoformat(part["entries"][-1]["at"])
             notice = Notice(kind="ended", run_id=run_id, workflow_id=row.workflow, at=at, status=row.status)
             await self._hooks.call(notice)

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from ...history.event import Suspension
 from ...history.journal import Batch
-from ...history.resume import means, resolve
-from ...history.rivals import rivals_of
+from ...history.resume import resolve
+from ...history.rivals import has_won, rivals_of
 from ...history.snapshot import Snapshot
 from ...model.graph import Graph
 from ...model.path import show
@@ -34,18 +34,6 @@ class Rows:
             if row.state == "open":
                 self.all[id_] = replace(row, state=state, closed_at=at)
 
-    def repeats(self, wish: Wish) -> list[Suspension]:
-        """The rows that the same wish, known by its idempotency key, has answered already."""
-        key = wish.idempotency_key
-        return [
-            row
-            for row in self.all.values()
-            if key is not None
-            and row.idempotency_key == key
-            and row.state == "answered"
-            and means(wish.request, row)
-        ]
-
     def meant(self, wish: Wish, run: Snapshot, graph: Graph) -> list[Suspension]:
         """The open rows that *wish* is to answer; raises what a refused answer does."""
         return resolve(wish.request, self._run_id, run, list(self.all.values()), graph)
@@ -64,7 +52,7 @@ class Rows:
             context=wish.context,
             at=at,
         )
-        return self._settle(targets, answering, graph, goes_on=True)
+        return self._settle(targets, answering, graph)
 
     def close(self, closure: Closure, graph: Graph, at: datetime) -> Answering | None:
         """Close a row without a person's answer; None where it is not open."""
@@ -85,8 +73,7 @@ class Rows:
             at=at,
             state=closure.state,
         )
-        goes_on = closure.state != "expired" or (row.on_timeout is not None and row.on_timeout.do == "answer")
-        return self._settle([row], answering, graph, goes_on=goes_on)
+        return self._settle([row], answering, graph)
 
     def claim(self, suspension_id: str, claimant: str | None, at: datetime) -> None:
         """Let *claimant* have claimed a row."""
@@ -101,20 +88,20 @@ class Rows:
         self.all[suspension_id] = row
         return row
 
-    def _settle(
-        self, targets: Sequence[Suspension], answering: Answering, graph: Graph, *, goes_on: bool
-    ) -> Answering:
+    def _settle(self, targets: Sequence[Suspension], answering: Answering, graph: Graph) -> Answering:
+        closed = [
+            answering.closed(row, reply.data) for row, reply in zip(targets, answering.replies, strict=True)
+        ]
         losing = {
             row.id: row
             for target in targets
             for row in rivals_of(target.path, self.all.values(), graph)
             if row.state == "open"
         }
-        if losing and goes_on:
+        if losing and has_won(closed[0]):
             reason = f"{show(targets[0].path)} was answered first"
             answering = replace(answering, closes=list(losing), closes_reason=reason)
             for id_, row in losing.items():
                 self.all[id_] = answering.outdone(row)
-        for target, reply in zip(targets, answering.replies, strict=True):
-            self.all[target.id] = answering.closed(target, reply.data)
+        self.all |= {row.id: row for row in closed}
         return answering

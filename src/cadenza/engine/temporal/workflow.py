@@ -12,22 +12,17 @@ from temporalio import workflow
 
 from ...errors import (
     CadenzaError,
-    IdempotencyConflict,
-    InvalidResumeData,
     RunAlive,
     RunHeld,
     RunNotActive,
     SuspensionNotFound,
-    ValueNotKept,
 )
 from ...history.event import Suspension
 from ...history.resume import refuse
 from ...model.path import from_json as path_of
-from ...model.path import show
 from ...model.values import Json
 from ...model.workflow import Workflow
-from ..answers import check_actor, checked, refuse_losers
-from ..fit import why_held
+from ..answers import answered_before, check_all, repeats
 from .activities import homes
 from .drive import RunDrive
 from .failures import Unchecked, refusal
@@ -91,7 +86,7 @@ class RunWorkflow:
         """Answer suspensions and go on."""
         drive = self._drive
         wish = wish_from_json(data)
-        found = drive.rows.repeats(wish)
+        found = repeats(wish, drive.rows.all.values())
         if not found:
             found = await self._take(wish)
         ids = [row.id for row in found]
@@ -121,30 +116,15 @@ class RunWorkflow:
     def _check(self, wish: Wish) -> None:
         """Everything that an answer has to be, before there is any trace of it."""
         drive = self._drive
-        if earlier := drive.rows.repeats(wish):
-            for row in earlier:
-                if not self._is_same(row, wish):
-                    raise IdempotencyConflict(row.id, show(row.path), wish.idempotency_key or "")
+        rows = list(drive.rows.all.values())
+        if answered_before(self._code, wish, rows):
             return
-        targets = drive.rows.meant(wish, drive.run, drive.graph)
-        for row in targets:
-            check_actor(row, wish.actor, drive.run)
-        refuse_losers(targets, list(drive.rows.all.values()), drive.run, drive.graph)
-        code = self._code()
-        if (held := why_held(code, drive.graph, drive.run)) is not None:
-            raise RunHeld(drive.run_id, held.reason)
-        replies = {row.id: checked(code, row, wish.data) for row in targets}
+        replies = check_all(self._code, wish, drive.run_id, drive.run, rows, drive.graph)
         if wish.replies is None and any(reply != wish.data for reply in replies.values()):
             # What the type makes of the data has to stand in the history: whoever asks sends it again, with that.
             raise Unchecked(replies)
         if wish.replies is not None and wish.replies.keys() != replies.keys():
             raise Unchecked(replies)
-
-    def _is_same(self, row: Suspension, wish: Wish) -> bool:
-        try:
-            return bool(checked(self._code(), row, wish.data) == row.answer)
-        except (InvalidResumeData, ValueNotKept, RunHeld):
-            return bool(wish.data == row.answer)
 
     def _code(self) -> Workflow[Any, Any]:
         home = homes.get(workflow.info().task_queue)

@@ -17,7 +17,7 @@ async def health(_: Call[None, None]) -> Well:
 
 async def ready(call: Call[None, None]) -> Well:
     try:
-        await call.cadenza.store.next_due()
+        await call.cadenza.store.owners()
     except Exception as error:  # whatever it is: requests should go elsewhere
         raise Refusal(503, "not_ready", "The store cannot be read") from error
     return Well()

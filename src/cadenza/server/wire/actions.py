@@ -105,7 +105,7 @@ async def cancel(call: Call[None, None]) -> Json:
 
 async def _result(call: Call[Any, Any], found: Found, asked: Awaitable[Snapshot]) -> Json:
     snapshot = await asked
-    graph = await call.cadenza.engine.graph(found.workflow, snapshot)
+    graph = await call.cadenza.engine.graph(found.workflow, found.row.id, snapshot)
     return result_json(found.row.id, found.workflow, snapshot, graph)
 
 

@@ -79,7 +79,7 @@ async def told_of(call: Call[Any, Any], run_id: str) -> tuple[Found, Snapshot, G
     """The run with what happened to it and the graph that it is pinned to."""
     found = await run_of(call, run_id)
     snapshot = await call.cadenza.engine.snapshot(run_id)
-    return found, snapshot, await call.cadenza.engine.graph(found.workflow, snapshot)
+    return found, snapshot, await call.cadenza.engine.graph(found.workflow, run_id, snapshot)
 
 
 def context_of(body: Acting) -> Mapping[str, Json] | None:

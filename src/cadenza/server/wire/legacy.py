@@ -65,7 +65,7 @@ async def _watched(call: Call[Any, Any], found: Found) -> AsyncGenerator[Json]:
             if not over and not event["type"].startswith("workflow-step-"):
                 continue
             snapshot = await engine.snapshot(found.row.id)
-            graph = await engine.graph(found.workflow, snapshot)
+            graph = await engine.graph(found.workflow, found.row.id, snapshot)
             told = result_json(found.row.id, found.workflow, snapshot, graph)
             state = {name: told.get(name) for name in ("status", "steps", "result", "error")}
             current = {} if over else {"currentStep": _step(event["payload"])}

@@ -65,7 +65,7 @@ async def list_runs(call: Call[ListRuns, None]) -> Json:
     runs = []
     for row in page.runs:
         snapshot = fold(await call.cadenza.store.entries(row.id))
-        runs.append(stored_json(row, workflow, snapshot, await engine.graph(workflow, snapshot)))
+        runs.append(stored_json(row, workflow, snapshot, await engine.graph(workflow, row.id, snapshot)))
     return {"runs": runs, "total": page.total}
 
 

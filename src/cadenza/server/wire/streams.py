@@ -111,7 +111,7 @@ def _events(
 
 async def _graph(call: Call[Any, Any], found: Found) -> Graph:
     snapshot = await call.cadenza.engine.snapshot(found.row.id)
-    return await call.cadenza.engine.graph(found.workflow, snapshot)
+    return await call.cadenza.engine.graph(found.workflow, found.row.id, snapshot)
 
 
 async def _these(*events: Json) -> AsyncGenerator[Json]:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from ...errors import CadenzaError, RunConflict
 from ...history import event as ev
 from ...model.graph import Graph, Single, Sleep
-from ...store.base import Answering, Claim, Head, Reply, RunRow, Store, Stored, Write
+from ...store.base import Answering, Claim, Due, Head, Reply, RunRow, Store, Stored, Write
 
 MakeStore: TypeAlias = Callable[[], Store]
 Exercise: TypeAlias = Callable[[MakeStore], Awaitable[None]]
@@ -44,6 +44,12 @@ def new_run(id: str = "r", **fields: Any) -> RunRow:
 def claim(owner: str = "one", *, now: datetime = AT, dead: int | None = None) -> Claim:
     """A wish for the lease."""
     return Claim(owner=owner, now=now, until=now + LEASE, dead=dead)
+
+
+def due(**fields: Any) -> Due:
+    """What a worker of "pay" looks for."""
+    given: dict[str, Any] = {"engine": "local", "workflows": ["pay"], "now": after(20)}
+    return Due(**given | fields)
 
 
 def noted(*events: ev.Event, first: int = 1) -> list[ev.Entry]:

@@ -22,6 +22,7 @@ from .given import (
     opened,
     question,
     refused,
+    reply_to,
     whole,
     write,
 )
@@ -165,3 +166,22 @@ async def exercise_who_writes_the_same_but_does_not_hold_the_lease_is_refused(ma
         await store.append(second)
         await store.claim("r", claim("two", dead=1))
         await refused(store, store.append(second))
+
+
+async def exercise_a_write_that_took_the_lease_is_no_longer_known_once_that_was_given_back(
+    make_store: MakeStore,
+) -> None:
+    # Who hears "it is there, and the lease was given back" would take the run to have ended its leg with this write.
+    first = write(claim=claim())
+    async with opened(make_store, first=first) as store:
+        await store.release("r", 1)
+        await refused(store, store.append(first))
+
+
+async def exercise_who_does_not_hold_the_lease_is_refused_also_beside_new_signals(
+    make_store: MakeStore,
+) -> None:
+    async with opened(make_store, first=write(claim=claim(), opened=[question()])) as store:
+        await store.answer(reply_to("s"))
+        await store.release("r", 1)
+        await refused(store, store.append(write(1, epoch=1, release=True, heed=True)))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ...errors import StoreClosed
 from ...store.base import Head, Receipt, RunQuery, RunRow, Store, SuspensionQuery
 from .due import wanted
-from .given import AT, MakeStore, after, claim, new_run, opened, question, raises, reply_to, whole, write
+from .given import AT, MakeStore, after, claim, due, new_run, opened, question, raises, reply_to, whole, write
 from .time import event
 
 _PATIENCE = 5.0  # seconds: a bound against hanging, far more than any of this takes
@@ -201,11 +201,11 @@ async def exercise_a_closed_store_refuses_every_call(make_store: MakeStore) -> N
             store.claim_due(wanted()),
             store.renew("one", AT),
             store.owners(),
-            store.due(AT, 1),
+            store.due(due(now=AT)),
             store.put_off("s", None, AT, told=1),
             store.set_claimant("s", None, "ada", AT),
             store.extend("s", None, None),
-            store.next_due(),
+            store.next_due(due(now=AT)),
             store.suspensions(SuspensionQuery()),
             store.count_suspensions(SuspensionQuery()),
             store.prune(AT, ["success"], 1),

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from ...store.base import Closed, Head, KeptEvent, Missed, SuspensionQuery
-from .given import VALUE, MakeStore, after, claim, new_run, opened, question, reply_to, whole, write
+from ...store.base import Closed, DueRow, Head, KeptEvent, Missed, SuspensionQuery
+from .given import AT, VALUE, MakeStore, after, claim, due, new_run, opened, question, reply_to, whole, write
 
 
 async def exercise_rows_are_due_once_their_time_has_come_the_earliest_first(make_store: MakeStore) -> None:
@@ -21,7 +21,6 @@ async def exercise_rows_are_due_once_their_time_has_come_the_earliest_first(make
     ]
     async with opened(make_store, first=write(claim=claim(), opened=rows)) as store:
         await store.answer(reply_to("f"))
-        by_id = {row.id: row for row in rows}
         for now, limit, expected in (
             (0.9, 9, ""),
             (1, 9, "be"),
@@ -29,7 +28,8 @@ async def exercise_rows_are_due_once_their_time_has_come_the_earliest_first(make
             (99, 3, "bec"),
             (99, 0, ""),
         ):
-            assert list(await store.due(after(now), limit)) == [by_id[id_] for id_ in expected], (now, limit)
+            found = await store.due(due(now=after(now), limit=limit))
+            assert list(found) == [DueRow(id=id_, run_id="r") for id_ in expected], (now, limit)
 
 
 async def exercise_an_open_row_is_put_off_by_who_saw_when_it_is_due(make_store: MakeStore) -> None:
@@ -45,13 +45,32 @@ async def exercise_an_open_row_is_put_off_by_who_saw_when_it_is_due(make_store: 
         assert await store.put_off("s", None, after(6), told=3) is True
         assert await store.put_off("t", after(1), after(5), told=1) is False
         assert await store.put_off("t", None, after(7), told=0) is True
-        assert list(await store.due(after(99), 9)) == [
-            question(due_at=after(6), told=3),
-            question("t", due_at=after(7)),
-        ]
+        assert await store.suspension("s") == question(due_at=after(6), told=3)
+        assert await store.suspension("t") == question("t", due_at=after(7))
+        found = await store.due(due(now=after(99)))
+        assert list(found) == [DueRow(id=id_, run_id="r") for id_ in "st"]
         assert await store.put_off("u", after(1), after(5), told=1) is False
         assert await store.put_off("unknown", None, after(5), told=1) is False
         assert await store.suspension("u") == shut
+
+
+async def exercise_a_row_that_has_expired_is_due_until_somebody_was_told(make_store: MakeStore) -> None:
+    rows = [question(due_at=after(1), deadline=after(1)), question("t", due_at=after(1))]
+    async with opened(make_store, first=write(claim=claim(), opened=rows)) as store:
+        await store.answer(reply_to("s", state="expired", via="deadline", due=after(2)))
+        await store.answer(reply_to("t", state="canceled", via="inbox"))
+        shut = await store.suspension("s")
+        assert shut is not None
+        assert (shut.state, shut.due_at) == ("expired", after(1))
+        assert list(await store.due(due())) == [DueRow(id="s", run_id="r")]
+        assert await store.put_off("s", after(2), after(30), told=1) is False
+        assert await store.put_off("s", after(1), after(30), told=1) is True
+        assert await store.suspension("s") == replace(shut, due_at=after(30), told=1)
+        assert list(await store.due(due())) == []
+        assert await store.next_due(due()) == after(30)
+        assert await store.put_off("s", after(30), None, told=2) is True
+        assert await store.next_due(due()) is None
+        assert await store.put_off("t", after(1), after(30), told=1) is False
 
 
 async def exercise_of_many_who_put_a_row_off_at_once_one_does(make_store: MakeStore) -> None:
@@ -103,22 +122,67 @@ async def exercise_the_next_moment_is_that_of_a_timer_at_rest_or_of_an_open_row(
     make_store: MakeStore,
 ) -> None:
     async with opened(make_store) as store:
-        assert await store.next_due() is None
+        now = due(now=after(3))
+        assert await store.next_due(now) is None
         await store.create(new_run())
         sleeping = Head(status="waiting", fingerprint=None, wake_at=after(5))
         rows = [question(due_at=after(8)), question("t", due_at=after(7)), question("u")]
         await store.append(write(claim=claim(), head=sleeping, opened=rows))
         # Its driver keeps its timer.
-        assert await store.next_due() == after(7)
+        assert await store.next_due(now) == after(7)
         await store.answer(reply_to("t"))
-        assert await store.next_due() == after(8)
+        assert await store.next_due(now) == after(8)
         await store.append(write(1, epoch=1, head=sleeping, release=True, signals=1))
-        assert await store.next_due() == after(5)
+        assert await store.next_due(now) == after(5)
         await store.extend("s", None, after(4))
-        assert await store.next_due() == after(4)
+        assert await store.next_due(now) == after(4)
         await store.extend("s", None, None)
         await store.claim("r", claim("two"))
-        assert await store.next_due() is None
+        assert await store.next_due(now) is None
+
+
+async def exercise_the_next_moment_is_one_that_has_not_come_yet(make_store: MakeStore) -> None:
+    rows = [question(due_at=after(2)), question("t", due_at=after(6))]
+    async with opened(make_store, first=write(claim=claim(), opened=rows)) as store:
+        for name, seconds in (("past", 1), ("next", 4)):
+            sleeping = Head(status="waiting", fingerprint=None, wake_at=after(seconds))
+            await store.create(new_run(name))
+            await store.append(write(run_id=name, claim=claim(), head=sleeping, release=True))
+        for now, expected in ((0, 1), (1, 2), (2, 4), (3.999999, 4), (4, 6)):
+            assert await store.next_due(due(now=after(now))) == after(expected), now
+        assert await store.next_due(due(now=after(6))) is None
+
+
+async def exercise_what_is_due_to_others_hides_nothing_that_is_due_here(make_store: MakeStore) -> None:
+    async with opened(make_store) as store:
+        kinds = {
+            "ours": {},
+            "also": {"workflow": "ship"},
+            "other": {"workflow": "x"},
+            "far": {"engine": "temporal"},
+        }
+        for number, (run_id, fields) in enumerate(kinds.items()):
+            # Those of others have been due for longer than ours, and will be sooner.
+            behind = 20 - number
+            head = Head(status="waiting", fingerprint=None, wake_at=after(50 + behind))
+            asked = [
+                question(f"{run_id}-{state}", run_id=run_id, due_at=after(at))
+                for state, at in (("due", behind), ("next", 30 + behind))
+            ]
+            await store.create(new_run(run_id, **fields))
+            await store.append(write(run_id=run_id, claim=claim(), head=head, opened=asked, release=True))
+        for looking, expected in (
+            (due(limit=1), ["ours"]),
+            (due(workflows=["ship", "pay", "none"]), ["also", "ours"]),
+            (due(engine="temporal"), ["far"]),
+            (due(workflows=[]), []),
+        ):
+            found = [DueRow(id=f"{run_id}-due", run_id=run_id) for run_id in expected]
+            assert list(await store.due(looking)) == found, looking
+            nexts = [after(50 - [*kinds].index(run_id)) for run_id in expected]
+            assert await store.next_due(looking) == min(nexts, default=None), looking
+            later = replace(looking, now=after(60))
+            assert await store.next_due(later) == min((at + (after(20) - AT) for at in nexts), default=None)
 
 
 async def exercise_suspensions_are_found_by_run_event_and_state(make_store: MakeStore) -> None:
