@@ -64,15 +64,15 @@ function Frame() {
   const open = counts.data?.open;
   return html`<div class="frame">
     <a class="skip" href="#main" onClick=${(/** @type {Event} */ event) => (event.preventDefault(), main.current.focus())}>Skip to the page</a>
-    <div class="side">
+    <header class="side">
       <a class="brand" href="#/inbox"><img src="studio/icon.svg" alt="" />Cadenza</a>
       <nav class="nav" aria-label="Main">${PLACES.map(
         (to) => html`<a key=${to.at} href=${href([to.at])} aria-current=${place === to.at ? "page" : undefined}><${Icon} name=${to.icon} size=${18} />${to.label}
           ${to.at === "inbox" && open ? html`<span class="count num"><span class="sr">, open questions: </span>${open > 999 ? "999+" : open}</span>` : null}</a>`,
       )}</nav>
       <div class="side-foot"><${Foot} onHelp=${() => setHelp(true)} /></div>
-    </div>
-    <main class="page" id="main" tabindex="-1" ref=${main}><${Guard} key=${at}>${view(route)}</${Guard}></main>
+    </header>
+    <main class="page" id="main" tabindex="-1" ref=${main}><${Guard} key=${place === "inbox" ? place : at}>${view(route)}</${Guard}></main>
     ${help ? html`<${Dialog} title="Keys" onClose=${() => setHelp(false)}><dl class="keys">${KEYS.map(([key, does]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl></${Dialog}>` : null}
   </div>`;
 }

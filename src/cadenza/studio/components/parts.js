@@ -56,7 +56,7 @@ export function Copy({ text, label = "Copy", plain = true }) {
     return () => clearTimeout(timer);
   }, [done]);
   const copy = () => navigator.clipboard.writeText(text).then(() => setDone(true), () => setDone(false));
-  return html`<button type="button" class=${`button slim ${plain ? "plain" : ""}`} onClick=${copy}><${Icon} name=${done ? "check" : "copy"} size=${14} />${done ? "Copied" : label}</button>`;
+  return html`<button type="button" class=${`button slim ${plain ? "plain" : ""}`} aria-label=${label ? undefined : "Copy"} onClick=${copy}><${Icon} name=${done ? "check" : "copy"} size=${14} />${done ? "Copied" : label}</button>`;
 }
 
 /** Text of people as Markdown; no HTML gets through. @param {{text: string}} props */
