@@ -13,7 +13,8 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
 
 function show() {
-  render(html`<${SchemaForm} key=${mounted} onSubmit=${(value) => window.sent.push(JSON.stringify(value))} ...${props} />`, main);
+  render(html`<${SchemaForm} key=${mounted} onSubmit=${(value) => window.sent.push(JSON.stringify(value))}
+    onChange=${(value) => (document.body.dataset.value = JSON.stringify(value) ?? "")} ...${props} />`, main);
 }
 
 window.mount = (schema, more = {}) => {
