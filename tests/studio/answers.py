@@ -213,7 +213,7 @@ def _any_kind(draw: st.DrawFn, depth: int) -> Kind:
     if depth == 0 or draw(st.integers(0, 2)) == 0:
         return _one(draw)
     made: Callable[[st.DrawFn, int], Kind] = draw(
-        st.sampled_from([_made, _set_or_list, _several, _model, _tagged])
+        st.sampled_from([_made, _several, _set_or_list, _several, _model, _tagged])
     )
     return made(draw, depth - 1)
 
@@ -238,7 +238,7 @@ def _set_or_list(draw: st.DrawFn, _: int) -> Kind:
 
 def _several(draw: st.DrawFn, depth: int) -> Kind:
     kinds = [_any_kind(draw, depth) for _ in range(draw(st.integers(2, 3)))]
-    return _union(kinds) if draw(st.booleans()) and _may_be_united(kinds) else _tuple(kinds)
+    return _union(kinds) if _may_be_united(kinds) else _tuple(kinds)
 
 
 # ------------------------------------------------------------------ models

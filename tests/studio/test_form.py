@@ -135,6 +135,15 @@ def test_the_keyboard_fills_in_and_sends_a_form(form: Page) -> None:
     assert last(form) == {"customer": "Ada", "lines": [{"item": "Pen", "pieces": 1}]}
 
 
+def test_another_schema_begins_anew_and_the_same_one_does_not(form: Page) -> None:
+    show(form, Verdict)
+    form.get_by_label("Comment").fill("fine")
+    form.evaluate("schema => change({ schema })", Verdict.model_json_schema())
+    assert form.get_by_label("Comment").input_value() == "fine"
+    form.evaluate("schema => change({ schema })", Order.model_json_schema())
+    assert form.get_by_label("Customer").input_value() == ""
+
+
 def test_each_change_is_told(form: Page) -> None:
     show(form, Order)
     form.get_by_label("Customer").fill("Ada")
