@@ -200,12 +200,13 @@ def _union(kinds: list[Kind]) -> Kind:
 def _may_be_united(kinds: list[Kind]) -> bool:
     """Whether they are several, each of its own sort, so that a person can tell which of them a value is.
 
-    `float | str` is not here: its schema is the one of a Decimal.
+    `float | str` is not here: its schema is the one of a Decimal. Nor is a Decimal with one of them: Pydantic writes it once.
     """
     words = [kind.word for kind in kinds]
-    after_float = any(one == "float" and other == "str" for one, other in itertools.pairwise(words))
+    blurred = any(one == "float" and other == "str" for one, other in itertools.pairwise(words))
+    blurred = blurred or ("decimal" in words and bool({"float", "str"} & set(words)))
     alone = any(kind.nullable or kind.word in {"union", "json", "choice"} for kind in kinds)
-    return len(set(words)) == len(words) and not after_float and not alone
+    return len(set(words)) == len(words) and not blurred and not alone
 
 
 def _any_kind(draw: st.DrawFn, depth: int) -> Kind:
