@@ -50,6 +50,7 @@ def sent(form: Page, case: Case) -> Any:
     return json.loads(text)
 
 
+@pytest.mark.timeout(300)  # 15 seconds alone, more where others use the machine
 @_MANY
 @given(case=right())
 def test_a_form_filled_in_by_hand_sends_the_value(form: Page, case: Case) -> None:
@@ -60,6 +61,7 @@ def test_a_form_filled_in_by_hand_sends_the_value(form: Page, case: Case) -> Non
     assert schema.read(answer, InvalidInput, "form") == schema.read(case.value, InvalidInput, "test")
 
 
+@pytest.mark.timeout(300)  # 15 seconds alone, more where others use the machine
 @_MANY
 @given(case=wrong())
 def test_a_wrong_value_is_said_at_its_field(form: Page, case: Case) -> None:
