@@ -200,12 +200,13 @@ def _union(kinds: list[Kind]) -> Kind:
 def _may_be_united(kinds: list[Kind]) -> bool:
     """Whether they are several, each of its own sort, so that a person can tell which of them a value is.
 
-    `float | str` is not here: its schema is the one of a Decimal.
+    `float | str` is not here: its schema is the one of a Decimal. Nor is a Decimal with one of them: Pydantic writes it once.
     """
     words = [kind.word for kind in kinds]
-    after_float = any(one == "float" and other == "str" for one, other in itertools.pairwise(words))
+    blurred = any(one == "float" and other == "str" for one, other in itertools.pairwise(words))
+    blurred = blurred or ("decimal" in words and bool({"float", "str"} & set(words)))
     alone = any(kind.nullable or kind.word in {"union", "json", "choice"} for kind in kinds)
-    return len(set(words)) == len(words) and not after_float and not alone
+    return len(set(words)) == len(words) and not blurred and not alone
 
 
 def _any_kind(draw: st.DrawFn, depth: int) -> Kind:
@@ -213,7 +214,7 @@ def _any_kind(draw: st.DrawFn, depth: int) -> Kind:
     if depth == 0 or draw(st.integers(0, 2)) == 0:
         return _one(draw)
     made: Callable[[st.DrawFn, int], Kind] = draw(
-        st.sampled_from([_made, _set_or_list, _several, _model, _tagged])
+        st.sampled_from([_made, _several, _set_or_list, _several, _model, _tagged])
     )
     return made(draw, depth - 1)
 
@@ -238,7 +239,7 @@ def _set_or_list(draw: st.DrawFn, _: int) -> Kind:
 
 def _several(draw: st.DrawFn, depth: int) -> Kind:
     kinds = [_any_kind(draw, depth) for _ in range(draw(st.integers(2, 3)))]
-    return _union(kinds) if draw(st.booleans()) and _may_be_united(kinds) else _tuple(kinds)
+    return _union(kinds) if _may_be_united(kinds) else _tuple(kinds)
 
 
 # ------------------------------------------------------------------ models

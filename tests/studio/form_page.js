@@ -13,7 +13,8 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
 
 function show() {
-  render(html`<${SchemaForm} key=${mounted} onSubmit=${(value) => window.sent.push(JSON.stringify(value))} ...${props} />`, main);
+  render(html`<${SchemaForm} key=${mounted} onSubmit=${(value) => window.sent.push(JSON.stringify(value))}
+    onChange=${(value) => (document.body.dataset.value = JSON.stringify(value) ?? "")} ...${props} />`, main);
 }
 
 window.mount = (schema, more = {}) => {
@@ -23,11 +24,13 @@ window.mount = (schema, more = {}) => {
   show();
 };
 
-/** As when the server refused what was sent. */
-window.refuse = (issues) => {
-  props = { ...props, issues };
+window.change = (more) => {
+  props = { ...props, ...more };
   show();
 };
+
+/** As when the server refused what was sent. */
+window.refuse = (issues) => window.change({ issues });
 
 // ------------------------------------------------------------------ filling in
 
@@ -152,7 +155,7 @@ window.send = async () => {
 
 /** Show what the server found wrong; what the field says that was filled in wrongly, and whether it has the focus. */
 window.refused = async (issues) => {
-  refuse(issues);
+  window.refuse(issues);
   for (let frames = 0; frames < 20 && !main.querySelector("[aria-invalid=true], [data-wrong]")?.contains(document.activeElement); frames++) {
     await new Promise((done) => requestAnimationFrame(done));
   }

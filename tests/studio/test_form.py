@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, note, reject, settings
 from playwright.sync_api import Page
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from cadenza.errors import InvalidInput
 from cadenza.model.schema import Schema
@@ -50,6 +50,7 @@ def sent(form: Page, case: Case) -> Any:
     return json.loads(text)
 
 
+@pytest.mark.timeout(300)  # 15 seconds alone, more where others use the machine
 @_MANY
 @given(case=right())
 def test_a_form_filled_in_by_hand_sends_the_value(form: Page, case: Case) -> None:
@@ -60,6 +61,7 @@ def test_a_form_filled_in_by_hand_sends_the_value(form: Page, case: Case) -> Non
     assert schema.read(answer, InvalidInput, "form") == schema.read(case.value, InvalidInput, "test")
 
 
+@pytest.mark.timeout(300)  # 15 seconds alone, more where others use the machine
 @_MANY
 @given(case=wrong())
 def test_a_wrong_value_is_said_at_its_field(form: Page, case: Case) -> None:
@@ -133,6 +135,42 @@ def test_the_keyboard_fills_in_and_sends_a_form(form: Page) -> None:
     form.keyboard.type("Pen")
     form.keyboard.press("Control+Enter")
     assert last(form) == {"customer": "Ada", "lines": [{"item": "Pen", "pieces": 1}]}
+
+
+def test_another_schema_begins_anew_and_the_same_one_does_not(form: Page) -> None:
+    show(form, Verdict)
+    form.get_by_label("Comment").fill("fine")
+    form.evaluate("schema => change({ schema })", Verdict.model_json_schema())
+    assert form.get_by_label("Comment").input_value() == "fine"
+    form.evaluate("schema => change({ schema })", Order.model_json_schema())
+    assert form.get_by_label("Customer").input_value() == ""
+
+
+def test_each_change_is_told(form: Page) -> None:
+    show(form, Order)
+    form.get_by_label("Customer").fill("Ada")
+    form.locator("""body[data-value='{"customer":"Ada","lines":[]}']""").wait_for(state="attached")
+    form.get_by_role("button", name="JSON").click()
+    form.get_by_label("Value as JSON").fill("[1]")
+    form.locator("body[data-value='[1]']").wait_for(state="attached")
+
+
+def test_a_default_that_nobody_may_see_is_not_sent_back(form: Page) -> None:
+    class Login(BaseModel):
+        name: str = "ada"
+        password: SecretStr = SecretStr("swordfish")
+
+    show(form, Login)
+    assert form.get_by_label("Password").input_value() == ""
+    form.get_by_role("button", name="Send").click()
+    assert last(form) == {"name": "ada"}
+
+
+def test_a_form_tells_what_is_needed_and_where_help_is(form: Page) -> None:
+    show(form, Order)
+    box = form.get_by_label("Customer")
+    assert box.get_attribute("aria-required") == "true"
+    assert form.locator(f"[id='{box.get_attribute('aria-describedby')}']").inner_text() == "Who pays"
 
 
 def test_json_and_form_carry_the_value_over(form: Page) -> None:

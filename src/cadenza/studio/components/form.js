@@ -27,11 +27,16 @@ import { QuickView } from "./quick.js";
 const NONE = [];
 let forms = 0;
 
+/** A form; another schema begins anew. @param {Props} props */
+export function SchemaForm(props) {
+  return html`<${Whole} key=${JSON.stringify(props.schema)} ...${props} />`;
+}
+
 /** @param {Props} props */
-export function SchemaForm({ schema, initial, issues = NONE, busy = false, submitLabel = "Send", onSubmit, onChange, secondary }) {
+function Whole({ schema, initial, issues = NONE, busy = false, submitLabel = "Send", onSubmit, onChange, secondary }) {
   const uid = useMemo(() => `form${++forms}`, []);
-  const field = useMemo(() => fieldOf(schema), [schema]);
-  const quick = useMemo(() => quickOf(field), [field]);
+  const field = useMemo(() => fieldOf(schema), []);
+  const quick = useMemo(() => quickOf(field), []);
   /** @param {any} [value] */
   const begin = (value) => ({ ...begun(field, quick, value), version: 0 });
   const [held, setHeld] = useState(() => begin(initial));
@@ -42,7 +47,7 @@ export function SchemaForm({ schema, initial, issues = NONE, busy = false, submi
   // The issues are about what was sent; where it was is what counts.
   const placed = useMemo(
     () => (text === null ? place(field, held.state, shown) : { at: new Map(), names: new Map(), loose: shown }),
-    [shown, field, text === null],
+    [shown, text === null],
   );
   useEffect(() => {
     if (!shown.length) return;

@@ -28,7 +28,7 @@ export function useMarks(field, at) {
   const wrong = messages.get(at) ?? [];
   const help = field.help || field.hints.length > 0;
   const described = [help && `${id}-help`, wrong.length > 0 && `${id}-wrong`].filter(Boolean).join(" ") || undefined;
-  const needed = field.required && !field.nullable;
+  const needed = at !== "" && field.required && !field.nullable; // alone, it goes without saying
   const control = { id, "aria-describedby": described, "aria-invalid": wrong.length > 0, "aria-required": needed };
   return { id, wrong, described, needed, control };
 }
