@@ -169,7 +169,9 @@ export function Question({ id, index = -1, count = 0, onMove, onAnswered, back, 
   });
   const claim = () => {
     if (!question || question.state !== "open" || !session.may("resume")) return;
-    if (question.claimed_by) act("release", session.name ? { actor: session.name } : {});
+    const own = question.claimed_by === session.name;
+    // From somebody who has gone home, who may do everything takes it, and names nobody as its holder.
+    if (question.claimed_by) (own || session.may("admin")) && act("release", { actor: own ? session.name : undefined });
     else if (session.name || session.known) act("claim");
     else session.ask();
   };
