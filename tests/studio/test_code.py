@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_what_is_vendored_is_what_the_packages_make(tmp_path: Path) -> None:
 def test_a_wheel_has_all_of_it(tmp_path: Path) -> None:
     root = HERE.parent.parent
     build = [
-        Path(os.sys.executable),
+        Path(sys.executable),
         "-m",
         "pip",
         "wheel",

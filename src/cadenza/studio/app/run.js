@@ -44,7 +44,7 @@ export function RunView({ id, query }) {
     found.refetch();
   });
 
-  if (found.error?.status === 404) return html`<${Empty} icon="search" title="There is no such run"><p class="mono">${id}</p><p><a href="#/runs">All runs</a></p></${Empty}>`;
+  if (found.error?.status === 404) return html`<${Empty} icon="search" whole title="There is no such run"><p class="mono">${id}</p><p><a href="#/runs">All runs</a></p></${Empty}>`;
   if (!state) return html`<${Problem} error=${found.error} retry=${found.refetch} />${found.error ? null : html`<${Loading} lines=${6} />`}`;
   const { run } = state;
   const ended = ENDED.has(run.status);

@@ -41,7 +41,7 @@ function Actions({ schedule, refetch }) {
 function One({ id }) {
   useTitle(id);
   const { data, error, refetch } = useQuery(`schedules/${encodeURIComponent(id)}`);
-  if (error?.status === 404) return html`<${Empty} icon="clock" title=${`There is no schedule ${id}`}><p><a href="#/schedules">All schedules</a></p></${Empty}>`;
+  if (error?.status === 404) return html`<${Empty} icon="clock" whole title=${`There is no schedule ${id}`}><p><a href="#/schedules">All schedules</a></p></${Empty}>`;
   if (!data) return html`<${Problem} error=${error} retry=${refetch} />${error ? null : html`<${Loading} />`}`;
   const { schedule: one, fires } = data;
   return html`<header class="page-head"><div class="grow"><p class="crumbs"><a href="#/schedules">Schedules</a></p><h1 class="mono">${id}</h1><p class="run-facts"><${Status} status=${one.status} /><code>${one.cron}</code><span>${one.timezone ?? "UTC"}</span><span>starts <a href=${href(["workflows", one.workflow])}>${one.workflow}</a></span></p></div>

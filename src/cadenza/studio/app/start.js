@@ -23,7 +23,7 @@ export function StartView({ id, query }) {
     go(["runs", run.run_id]);
   });
   const schema = useMemo(() => found.data?.input_schema ?? null, [Boolean(found.data)]);
-  if (found.error?.status === 404) return html`<${Empty} icon="flow" title=${`There is no workflow ${id}`}><p><a href="#/workflows">All workflows</a></p></${Empty}>`;
+  if (found.error?.status === 404) return html`<${Empty} icon="flow" whole title=${`There is no workflow ${id}`}><p><a href="#/workflows">All workflows</a></p></${Empty}>`;
   const error_ = found.error ?? again.error;
   if (!found.data || (query.like && !again.data)) return html`<${Problem} error=${error_} />${error_ ? null : html`<${Loading} />`}`;
   const initial = picked?.input ?? again.data?.input;

@@ -39,7 +39,7 @@ export function WorkflowView({ id }) {
   const runs = useQuery("runs", { workflow: id, limit: 10 }, (change) => change.workflow === id);
   const [selected, setSelected] = useState(/** @type {string | null} */ (null));
   const workflow = found.data;
-  if (found.error?.status === 404) return html`<${Empty} icon="flow" title=${`There is no workflow ${id}`}><p><a href="#/workflows">All workflows</a></p></${Empty}>`;
+  if (found.error?.status === 404) return html`<${Empty} icon="flow" whole title=${`There is no workflow ${id}`}><p><a href="#/workflows">All workflows</a></p></${Empty}>`;
   if (!workflow) return html`<${Problem} error=${found.error} retry=${found.refetch} />${found.error ? null : html`<${Loading} />`}`;
   const step = selected === null ? null : workflow.steps[selected] ?? workflow.steps[selected.split(".").at(-1) ?? ""];
   return html`<header class="page-head"><div class="grow"><p class="crumbs"><a href="#/workflows">Workflows</a></p><h1>${id}</h1>${workflow.description ? html`<p>${workflow.description}</p>` : null}</div>

@@ -27,9 +27,9 @@ export function Took({ from, to }) {
   return html`<span class="nowrap num">${duration((to ? Date.parse(to) : now) - Date.parse(from))}</span>`;
 }
 
-/** Nothing here, and what to do next. @param {{icon: string, title: string, children?: any}} props */
-export function Empty({ icon, title, children }) {
-  return html`<div class="empty"><span class="empty-sign"><${Icon} name=${icon} size=${28} /></span><h2>${title}</h2><div class="empty-text">${children}</div></div>`;
+/** Nothing here, and what to do next; *whole* where it is all that the page has. @param {{icon: string, title: string, whole?: boolean, children?: any}} props */
+export function Empty({ icon, title, whole = false, children }) {
+  return html`<div class="empty"><span class="empty-sign"><${Icon} name=${icon} size=${28} /></span><${whole ? "h1" : "h2"}>${title}</${whole ? "h1" : "h2"}><div class="empty-text">${children}</div></div>`;
 }
 
 /** What went wrong, and what can be done. @param {{error: any, retry?: () => void}} props */
