@@ -9,9 +9,11 @@ from ..errors import ExtraMissing
 
 try:
     from fastapi import APIRouter
+    from fastapi.routing import APIRoute
 
     from ..server.app import faces, lifespan_of
     from ..server.endpoint import Host, endpoint
+    from ..server.matching import WholeParts
     from ..server.openapi import describe_route
     from ..server.principal import Auth
     from ..server.reading import BODY_LIMIT
@@ -19,6 +21,10 @@ except ModuleNotFoundError as missing:
     if (missing.name or "").partition(".")[0] not in {"fastapi", "starlette", "sse_starlette"}:
         raise
     raise ExtraMissing("fastapi", "cadenza.integrations.fastapi") from missing
+
+
+class _WholeParts(WholeParts, APIRoute):
+    """The same, as FastAPI makes routes; it makes them anew where a router is included."""
 
 
 def router(
@@ -33,7 +39,7 @@ def router(
     Including it runs the app with its worker for as long as the application lives.
     """
     host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit, aliases=aliases or {})
-    found = APIRouter(lifespan=lifespan_of(cadenza))
+    found = APIRouter(lifespan=lifespan_of(cadenza), route_class=_WholeParts)
     for face in faces():
         for route in face.routes:
             found.add_api_route(

@@ -21,6 +21,7 @@ from .endpoint import Host, endpoint
 from .guard import Guard
 from .link_routes import link_face
 from .links import Links
+from .matching import WholeParts
 from .openapi import openapi
 from .own.face import OWN
 from .pages import page_routes
@@ -95,7 +96,7 @@ def faces(*, studio: bool = False) -> list[Face]:
 def starlette_routes(host: Host, served: Iterable[Face]) -> list[BaseRoute]:
     """The routes of *served*, for Starlette."""
     return [
-        StarletteRoute(
+        WholeParts(
             f"{face.prefix}{route.path}",
             endpoint(host, face, route),
             methods=[route.method],
