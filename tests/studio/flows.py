@@ -67,6 +67,13 @@ async def strict(seconds: int, ctx: StepContext) -> str:
 
 
 @step
+async def halve(value: int) -> int:
+    if value % 2:
+        raise ValueError(f"expected an even number, found {value}")
+    return value // 2
+
+
+@step
 async def plus(value: int) -> int:
     return value + 1
 
@@ -91,10 +98,11 @@ ratings = Workflow("ratings", input=list[str]).foreach(rate, concurrency=5).comm
 quick = Workflow("quick", input=int).then(hurry).commit()
 tight = Workflow("tight", input=int).then(strict).commit()
 sums = Workflow("sums", input=int).then(plus).then(plus.clone(id="again")).commit()
+shaky = Workflow("shaky", input=int).then(halve).commit()
 wide = long("wide", 200)
 
 
 def make(store: str) -> Cadenza:
-    app = Cadenza(store=store, workflows=[pay, correction, outer, ratings, quick, tight, sums, wide])
+    app = Cadenza(store=store, workflows=[pay, correction, outer, ratings, quick, tight, sums, shaky, wide])
     app.schedule(sums, cron="0 6 * * *", id="every-morning", input_data=1)
     return app
