@@ -116,6 +116,11 @@ def person(browser: Browser, base: str, *, quiet: bool = True, **context: Any) -
     page = opened.new_page()
     page.on("pageerror", lambda error: heard.append(f"error: {error}"))
     page.on("console", lambda said: heard.append(f"console: {said.text}") if said.type == "error" else None)
+    # The console tells of most violations, but not of all that come before it listens.
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation', (event) => "
+        "console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"
+    )
     try:
         yield page
     finally:
