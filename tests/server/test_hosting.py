@@ -82,6 +82,40 @@ def test_the_routes_inside_fastapi_stand_in_its_own_document() -> None:
     assert "$ref" not in json.dumps(operation["requestBody"])
 
 
+def test_the_routes_inside_fastapi_refuse_pages_of_other_origins() -> None:
+    """An application that is not ours may let anything through: the routes look themselves."""
+    api = FastAPI()
+    api.include_router(router(make(), origins=["https://studio.example"]), prefix="/flows")
+    with TestClient(api) as client:
+        path = "/flows/api/workflows/approval/start-async"
+        for headers, status in (
+            ({"sec-fetch-site": "cross-site"}, 403),
+            ({"sec-fetch-site": "same-site"}, 403),
+            ({"origin": "https://evil.example"}, 403),
+            ({"origin": "null"}, 403),
+            ({"origin": "https://studio.example", "sec-fetch-site": "cross-site"}, 200),
+            ({"origin": "http://testserver", "sec-fetch-site": "same-origin"}, 200),
+            ({}, 200),
+        ):
+            found = client.post(path, json={"inputData": 3}, headers=headers)
+            assert found.status_code == status, (headers, found.text)
+            assert found.headers["x-content-type-options"] == "nosniff"
+            assert found.headers["cache-control"] == "no-store"
+        refused = client.post("/flows/api/v1/inbox/any/claim", headers={"sec-fetch-site": "cross-site"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "cross_site")
+        assert (
+            client.get("/flows/api/workflows", headers={"origin": "https://evil.example"}).status_code == 200
+        )
+
+
+def test_the_routes_inside_fastapi_answer_to_their_names_alone() -> None:
+    api = FastAPI()
+    api.include_router(router(make(), hosts=["flows.example"]))
+    with TestClient(api) as client:
+        assert client.get("/api/workflows").status_code == 421
+        assert client.get("/api/workflows", headers={"host": "flows.example:8000"}).status_code == 200
+
+
 def test_openapi_is_served() -> None:
     with TestClient(create_app(make())) as client:
         document = client.get("/api/openapi.json").json()
