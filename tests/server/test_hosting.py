@@ -155,6 +155,16 @@ def test_studio_gets_its_answers_and_pages_on_this_machine_may_call() -> None:
         assert "access-control-allow-origin" not in other.headers
 
 
+def test_studio_finds_the_server_where_it_looks_first() -> None:
+    """`mastra studio` asks for `/`, across origins, and shows its settings instead of workflows unless that is a 200."""
+    asked = {"origin": "http://localhost:3000"}
+    with TestClient(create_app(make(), studio=True)) as client:
+        found = client.get("/", headers=asked)
+    assert (found.status_code, found.headers["access-control-allow-origin"]) == (200, "http://localhost:3000")
+    with TestClient(create_app(make())) as client:
+        assert client.get("/").status_code == 404
+
+
 def test_without_studio_no_page_of_another_origin_may_call() -> None:
     with TestClient(create_app(make())) as client:
         assert client.get("/api/auth/capabilities").status_code == 404

@@ -59,6 +59,8 @@ def create_app(
         StarletteRoute("/api/openapi.json", describe, methods=["GET"]),
         StarletteRoute("/health", _health, methods=["GET"]),
         *starlette_routes(host, served),
+        # Studio asks for this first, and takes anything but a 200 for no server at all.
+        *([StarletteRoute("/", _health, methods=["GET"])] if studio else []),
     ]
     app = Starlette(
         routes=routes,
