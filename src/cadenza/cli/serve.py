@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..errors import AppNotNamed
+from ..errors.data import without_password
 from .out import document, say
 from .target import HERE, Where, find_target, load_app, store_url
 
@@ -59,7 +60,7 @@ def dev(target: Target = None, /, *, port: Port = 8000, where: Where = HERE) -> 
         folder.mkdir(exist_ok=True)
         store = f"sqlite:///{(folder / 'dev.db').absolute()}"
     if not where.json:
-        say(f"runs are in {store}; Mastra Studio: npx mastra studio --server-port {port}")
+        say(f"runs are in {without_password(store)}; Mastra Studio: npx mastra studio --server-port {port}")
     serve_it(Serving(target=_name(where, target), store=store, port=port, studio=True, reload=True))
 
 

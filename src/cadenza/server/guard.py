@@ -62,7 +62,7 @@ class Gate:
         if site is not None:
             # "none": the user did it themselves. Another host of the same site is as foreign as any.
             return site in {"same-origin", "none"}
-        return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        return origin is None or _address(origin) == headers.get("host", "").lower()
 
 
 class Guard:
@@ -120,3 +120,11 @@ def _name(host: str) -> str:
     """The name in a Host header, without its port."""
     name, colon, port = host.lower().rpartition(":")
     return name if colon and port.isdecimal() else host.lower()
+
+
+def _address(origin: str) -> str | None:
+    """Name and port in an Origin header; None where it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None

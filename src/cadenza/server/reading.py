@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -59,6 +60,17 @@ def _read(type_: Any, value: Json, code: str, message: str, *, strings: bool = F
             for issue in invalid.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise Refusal(400, code, message, issues) from None
+
+
+def in_utc(at: datetime) -> datetime:
+    """*at* in UTC, which it is in where it names no zone.
+
+    Raises `ValueError` where it lies before the first year there, or after the last.
+    """
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC there is no such moment") from None
 
 
 async def read_bytes(request: Request, limit: int) -> bytes:
