@@ -78,16 +78,19 @@ async def read_bytes(request: Request, limit: int) -> bytes:
 
     Raises `Refusal`, 413, where it has more bytes than *limit*.
     """
-    too_large = Refusal(413, "body_too_large", "Request body too large")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
-        raise too_large
+        raise _too_large()
     chunks = bytearray()
     try:
         async for chunk in request.stream():
             chunks += chunk
             if len(chunks) > limit:
-                raise too_large
+                raise _too_large()
     except ClientDisconnect:
         raise Refusal(400, "client_gone", "The client went away before its request was complete") from None
     return bytes(chunks)
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, "body_too_large", "Request body too large")
