@@ -88,4 +88,11 @@ def make() -> Cadenza:
     return Cadenza(store="sqlite:///runs.db", workflows=WORKFLOWS)
 
 
+def clockwork() -> Cadenza:
+    """The same with a schedule of its own, which does not fire while tests run."""
+    app = make()
+    app.schedule(quick, cron="30 4 29 2 *", timezone="Europe/Berlin", input_data=5, id="leap")
+    return app
+
+
 in_memory = Cadenza(workflows=WORKFLOWS)

@@ -13,7 +13,7 @@ from .command import PATIENCE, PROGRAM, environment
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "command-line.md"
 
 
-@pytest.mark.timeout(6 * PATIENCE)  # fifteen processes, one after the other
+@pytest.mark.timeout(8 * PATIENCE)  # twenty processes, one after the other
 def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
     text = PAGE.read_text()
     [shop] = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
@@ -29,7 +29,7 @@ def test_the_page_shows_what_is_printed(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=5 * PATIENCE,
+        timeout=7 * PATIENCE,
         check=False,
     ).stdout
     pattern = ".*".join(re.escape(part) for part in re.sub(r"\n…\n", "…", session).split("…"))

@@ -34,6 +34,8 @@ def test_runs_are_listed_shown_and_explained(folder: Path) -> None:
     few = cadenza(folder, "runs", "ls", "--limit", "1")
     assert (few.out.count("\n"), few.err) == (2, "1 of 2 runs; --limit 2 shows all\n")
     assert cadenza(folder, "runs", "ls", "--since", "soon").code == 2
+    far = cadenza(folder, "runs", "ls", "--since", "0001-01-01T00:00:00+12:00")
+    assert (far.code, far.err.endswith("[invalid_option]\n")) == (2, True)
 
     # What only reads needs no code: the store is enough.
     bare = cadenza(folder, "runs", "show", "r1", "--store", "sqlite:///runs.db", CADENZA_APP="")

@@ -96,3 +96,30 @@ def test_the_openapi_document_is_printed(folder: Path) -> None:
         [*CADENZA, "openapi"], cwd=folder, capture_output=True, text=True, check=True, timeout=30
     )
     assert json.loads(found.stdout)["openapi"] == "3.1.0"
+
+
+def test_the_password_of_a_store_is_not_printed(folder: Path) -> None:
+    """What a server says when it starts is kept in logs that many read."""
+    known = "://ann:geheim@127.0.0.1:1/db"
+    with subprocess.Popen(
+        [*CADENZA, "dev", "office:make", "--port", "0", "--store", f"postgresql{known}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        studio, said = process.stdout.readline(), process.stdout.readline()
+        process.terminate()
+    assert studio.startswith("the studio is at http://127.0.0.1:")
+    assert said.startswith("runs are in postgresql://ann:…@127.0.0.1:1/db;")
+    unknown = subprocess.run(
+        [*CADENZA, "runs", "ls", "--store", f"mysql{known}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert "'mysql://ann:…@127.0.0.1:1/db' is no store" in unknown.stderr

@@ -85,6 +85,40 @@ def test_the_routes_inside_fastapi_stand_in_its_own_document() -> None:
     assert "200" not in begun
 
 
+def test_the_routes_inside_fastapi_refuse_pages_of_other_origins() -> None:
+    """An application that is not ours may let anything through: the routes look themselves."""
+    api = FastAPI()
+    api.include_router(router(make(), origins=["https://studio.example"]), prefix="/flows")
+    with TestClient(api) as client:
+        path = "/flows/api/workflows/approval/start-async"
+        for headers, status in (
+            ({"sec-fetch-site": "cross-site"}, 403),
+            ({"sec-fetch-site": "same-site"}, 403),
+            ({"origin": "https://evil.example"}, 403),
+            ({"origin": "null"}, 403),
+            ({"origin": "https://studio.example", "sec-fetch-site": "cross-site"}, 200),
+            ({"origin": "http://testserver", "sec-fetch-site": "same-origin"}, 200),
+            ({}, 200),
+        ):
+            found = client.post(path, json={"inputData": 3}, headers=headers)
+            assert found.status_code == status, (headers, found.text)
+            assert found.headers["x-content-type-options"] == "nosniff"
+            assert found.headers["cache-control"] == "no-store"
+        refused = client.post("/flows/api/v1/inbox/any/claim", headers={"sec-fetch-site": "cross-site"})
+        assert (refused.status_code, refused.json()["code"]) == (403, "cross_site")
+        assert (
+            client.get("/flows/api/workflows", headers={"origin": "https://evil.example"}).status_code == 200
+        )
+
+
+def test_the_routes_inside_fastapi_answer_to_their_names_alone() -> None:
+    api = FastAPI()
+    api.include_router(router(make(), hosts=["flows.example"]))
+    with TestClient(api) as client:
+        assert client.get("/api/workflows").status_code == 421
+        assert client.get("/api/workflows", headers={"host": "flows.example:8000"}).status_code == 200
+
+
 def test_openapi_is_served() -> None:
     with TestClient(create_app(make())) as client:
         document = client.get("/api/openapi.json").json()
@@ -122,6 +156,16 @@ def test_studio_gets_its_answers_and_pages_on_this_machine_may_call() -> None:
         assert client.options("/api/workflows", headers=ahead).status_code == 200
         other = client.get("/api/auth/capabilities", headers={"origin": "https://evil.example"})
         assert "access-control-allow-origin" not in other.headers
+
+
+def test_studio_finds_the_server_where_it_looks_first() -> None:
+    """`mastra studio` asks for `/`, across origins, and shows its settings instead of workflows unless that is a 200."""
+    asked = {"origin": "http://localhost:3000"}
+    with TestClient(create_app(make(), studio=True)) as client:
+        found = client.get("/", headers=asked)
+    assert (found.status_code, found.headers["access-control-allow-origin"]) == (200, "http://localhost:3000")
+    with TestClient(create_app(make(), studio=True, ui=False)) as client:
+        assert client.get("/").json() == {"success": True}
 
 
 def test_without_studio_no_page_of_another_origin_may_call() -> None:

@@ -251,3 +251,24 @@ def test_a_question_is_markdown_and_nothing_worse() -> None:
     assert "<script" not in html
     assert "<img" not in html
     assert 'href="javascript' not in html
+
+
+async def test_a_choice_that_no_page_sends_is_not_offered_and_no_log_has_the_link(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A number of 5000 digits was an error of ours, and the log then had a link that was still good."""
+    app, links = Cadenza(workflows=[pay]), Links([SECRET])
+    async with served(app, links=links) as client:
+        _, question = await asked(app)
+        link = await links.make(app, question, answers=[{"decision": "pay"}])
+        for choice in ("9" * 5000, "1", "-1", "00", "\u0660", "x", ""):
+            found = await client.post(link, data={"choice": choice})
+            assert (found.status_code, "other answers only" in found.text) == (403, True), choice
+
+        async def broken(*_: object, **__: object) -> None:
+            raise OSError("the disk is gone")
+
+        app.store.suspension = broken  # type: ignore[method-assign, assignment]
+        assert (await client.get(link)).status_code == 500
+    assert "GET /links/{token} failed" in caplog.text
+    assert link.rpartition("/")[2] not in caplog.text

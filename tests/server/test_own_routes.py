@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from cadenza import Cadenza, Workflow, step
 from cadenza.server import Principal, api_keys, create_app
 from cadenza.server.app import faces
@@ -329,3 +331,23 @@ async def test_openapi_describes_every_route() -> None:
     answer = document["paths"][f"{V1}/inbox/{{id}}/answer"]["post"]
     assert set(answer["responses"]) == {"200", "400", "401", "403", "404", "409", "410", "413", "422", "423"}
     assert answer["x-scope"] == "resume"
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+async def test_a_moment_that_is_none_in_utc_is_refused(store: str, moment: str) -> None:
+    """It was a 500: beyond the first and the last year there is no calendar."""
+    app = Cadenza(store=store, workflows=[pay])
+    async with served(app) as client:
+        _, question = await asked(app)
+        before = await app.inbox.get(question)
+        found = await client.post(f"/api/v1/inbox/{question}/extend", json={"deadline": moment})
+        assert (found.status_code, found.json()["code"]) == (400, "invalid_body"), found.text
+        assert await app.inbox.get(question) == before
+        for path, name in (
+            ("/api/v1/runs", "created_from"),
+            ("/api/v1/runs", "created_to"),
+            ("/api/workflows/pay/runs", "fromDate"),
+            ("/api/workflows/pay/runs", "toDate"),
+        ):
+            found = await client.get(path, params={name: moment})
+            assert found.status_code == 400, (path, name, found.text)

@@ -33,6 +33,7 @@ async def test_the_places_of_a_run_are_told_with_their_times(store: str) -> None
                 "error": None,
                 "attempts": 1,
                 "suspension_id": question,
+                "wake_at": None,
                 "question": {"supplier": "<b>ACME</b>", "value": 1},
                 "answer": {"decision": "pay", "note": "", "amount": None},
                 "actor": "ada",

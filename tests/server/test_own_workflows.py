@@ -54,6 +54,7 @@ async def test_whoever_is_let_in_learns_who_they_are(store: str) -> None:
             "scopes": ["read", "start", "resume", "admin"],
             "resource_id": None,
             "auth": False,
+            "trace_url": None,
         }
     auth = api_keys(
         {
@@ -68,6 +69,7 @@ async def test_whoever_is_let_in_learns_who_they_are(store: str) -> None:
             "scopes": ["resume"],
             "resource_id": "acme",
             "auth": True,
+            "trace_url": None,
         }
         # Who may do everything is told everything.
         assert (await client.get(f"{V1}/me", headers=by(ACME))).json()["scopes"] == [

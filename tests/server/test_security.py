@@ -12,6 +12,9 @@ from starlette.requests import Request
 
 from cadenza import Cadenza
 from cadenza import errors as err
+from cadenza.engine.base import Starting
+from cadenza.engine.checking import begin_of
+from cadenza.history.event import Entry
 from cadenza.server import (
     LOOPBACK_HOSTS,
     Principal,
@@ -23,6 +26,7 @@ from cadenza.server import (
 )
 from cadenza.server.app import faces
 from cadenza.server.principal import SCOPES, Scope
+from cadenza.store.base import Claim, Head, Write
 
 from .given import SECRET, URL, asked, calling, pay, served
 
@@ -292,3 +296,33 @@ async def test_who_sees_one_resource_sees_nothing_of_others() -> None:
         assert ([run["run_id"] for run in runs["runs"]], runs["total"]) == ([mine], 1)
         inbox = (await client.get("/api/v1/inbox?limit=1")).json()
         assert ([item["id"] for item in inbox["items"]], inbox["total"]) == ([my_question], 1)
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://\u2100.test", "//", "\x00"])
+async def test_an_origin_that_is_no_address_is_one_of_somebody_else(origin: str) -> None:
+    """It was a 500: what cannot be read was an error of ours."""
+    async with calling(create_app(Cadenza(workflows=[pay]))) as client:
+        found = await client.post("/api/v1/events", headers={b"origin": origin.encode()}, json={})
+        assert (found.status_code, found.json()["code"]) == (403, "cross_site")
+
+
+async def test_who_sees_one_resource_restarts_the_runs_of_that_alone() -> None:
+    """Runs whose process died: all of the workflow were taken up, whoever asked."""
+    async with Cadenza(workflows=[pay], worker=False) as app:
+        now = app.clock.now()
+        begun, _ = begin_of(pay, Starting(input=1, state=None), frozenset())
+        for resource in ("ada", "bob"):
+            await app.engine.create(pay, resource, resource)
+            entry = Entry(seq=1, at=now, event=begun)
+            head = Head(status="running", fingerprint=pay.graph.fingerprint, wake_at=None)
+            dead = Claim(owner="elsewhere:1::0123abcd", now=now, until=now - timedelta(hours=1))
+            await app.store.append(
+                Write(run_id=resource, at=now, expect=0, entries=[entry], head=head, claim=dead)
+            )
+        orphan = await app.store.row("bob")
+        auth = api_keys({"ada-key-0123456789": Principal(name="ada", resource_id="ada")})
+        async with calling(create_app(app, auth=auth), authorization="Bearer ada-key-0123456789") as client:
+            found = await client.post("/api/workflows/pay/restart-all-active-workflow-runs", json={})
+            assert found.status_code == 200
+        assert (await app.engine.settled(pay, "ada")).status == "suspended"
+        assert await app.store.row("bob") == orphan

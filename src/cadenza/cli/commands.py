@@ -36,6 +36,8 @@ COMMANDS = {
     "graph": ("look:graph", "Draw a workflow."),
     "check": ("look:check", "Say whether the stored runs go on with this code."),
     "events": ("events:events", "Send events to runs that wait for them."),
+    "schedules": ("schedules:schedules", "What starts by the clock: look at it, pause it, run it now."),
+    "link": ("link:link", "Make a link by which somebody answers a question."),
     "worker": ("worker:worker", "Look after runs until told to stop."),
     "serve": ("serve:serve", "Serve the app over HTTP."),
     "dev": ("serve:dev", "Serve the app while you write it."),

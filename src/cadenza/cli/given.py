@@ -80,7 +80,10 @@ def moment(given: str, option: str, now: datetime, *, back: bool) -> datetime:
             found = datetime.fromisoformat(given)
         except ValueError:
             raise no_duration from None
-        return found.astimezone(UTC)
+        try:
+            return found.astimezone(UTC)
+        except OverflowError:
+            raise InvalidOption(option, f"in UTC there is no moment {given}") from None
     return now - span if back else now + span
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 from ..errors import AppNotNamed
+from ..errors.data import without_password
 from .out import document, on_terminal, say
 from .target import HERE, Where, find_target, load_app, store_url
 
@@ -85,7 +86,7 @@ def dev(
     page = f"http://127.0.0.1:{port}/"
     if not where.json:
         say(f"the studio is at {page}")
-        say(f"runs are in {store}; Mastra Studio: npx mastra studio --server-port {port}")
+        say(f"runs are in {without_password(store)}; Mastra Studio: npx mastra studio --server-port {port}")
     if on_terminal() if open is None else open:
         Thread(target=_open_when_there, args=(page,), daemon=True).start()
     name = _name(where, target)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..history.result import StepResult, WorkflowResult
     from ..inbox import Closing
     from ..model.values import Json
-    from ..store.base import RunRow
+    from ..store.base import Fire, RunRow, Schedule
 
 
 def run_json(row: RunRow) -> Json:
@@ -69,6 +69,40 @@ def closing_json(closing: Closing) -> Json:
         "reason": closing.reason,
         "opened_at": iso(closing.opened_at),
         "closed_at": iso(closing.at),
+    }
+
+
+def schedule_json(row: Schedule) -> Json:
+    """What a schedule says, and how it stands."""
+    return {
+        "id": row.id,
+        "workflow": row.workflow,
+        "cron": row.cron,
+        "timezone": row.timezone,
+        "status": row.status,
+        "declared": row.declared,
+        "input": row.input,
+        "state": row.state,
+        "context": dict(row.context),
+        "resource_id": row.resource,
+        "metadata": row.metadata,
+        "created_at": iso(row.created_at),
+        "updated_at": iso(row.updated_at),
+        "next_at": iso(row.next_at) if row.status == "active" else None,
+        "last_at": iso(row.last_at),
+        "last_run_id": row.last_run_id,
+    }
+
+
+def fire_json(fire: Fire) -> Json:
+    """One time that a schedule fired."""
+    return {
+        "schedule_id": fire.schedule_id,
+        "run_id": fire.run_id,
+        "kind": fire.kind,
+        "scheduled_at": iso(fire.scheduled_at),
+        "fired_at": iso(fire.at),
+        "error": fire.error,
     }
 
 

@@ -32,7 +32,7 @@ CadenzaError
 │   └── ValueUnreadable  CodecConflict
 └── CommandError               a command line that cannot be done as it was given
     ├── AppNotNamed  AppNotLoaded  InvalidJson  InvalidOption  Unreadable
-    └── AnswerMissing  NotConfirmed
+    └── AnswerMissing  NotConfirmed  NoLinkSecrets
 
 Each class builds its message from its arguments and keeps them as attributes. `code` is stable: the HTTP face, the
 command line and `result.error.code` use it.
@@ -51,6 +51,7 @@ from .commands import (
     CommandError,
     InvalidJson,
     InvalidOption,
+    NoLinkSecrets,
     NotConfirmed,
     Unreadable,
 )
@@ -208,6 +209,7 @@ __all__ = [
     "Issue",
     "LinkExpired",
     "NoEventTarget",
+    "NoLinkSecrets",
     "NobodyChecked",
     "NonRetryableError",
     "NotConfirmed",

@@ -56,6 +56,16 @@ class AnswerMissing(CommandError):
         super().__init__("give the answer with --data: there is no terminal to ask for it")
 
 
+class NoLinkSecrets(CommandError):
+    """There is nothing to sign a link with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a link is signed with a secret that the server knows too: set CADENZA_LINK_SECRETS to the same as there; "
+            "a new one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+
+
 class InvalidOption(CommandError):
     """The value of an option means nothing."""
 

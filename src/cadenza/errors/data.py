@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -186,13 +187,19 @@ class StoreClosed(StoreError):
         super().__init__("this store is closed")
 
 
+def without_password(url: str) -> str:
+    """The URL of a store as it may be printed and logged: `postgresql://ann:…@host/db`."""
+    # Rather too much than too little: a password may have any of these characters, though it should not.
+    return re.sub(r"([?&]password=)[^&]*", r"\1…", re.sub(r"(//[^:/@]*):.*@", r"\1:…@", url))
+
+
 class UnknownStore(StoreError):
     """A store URL that means nothing here."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         super().__init__(
-            f"{url!r} is no store that is known; these are: memory://, sqlite:///relative.db, sqlite:////absolute.db, "
+            f"{without_password(url)!r} is no store that is known; these are: memory://, sqlite:///relative.db, sqlite:////absolute.db, "
             "postgresql://user@host/database"
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ..app import Cadenza
 from ..errors import ExtraMissing
@@ -13,6 +13,7 @@ try:
 
     from ..server.app import faces, lifespan_of
     from ..server.endpoint import Host, endpoint
+    from ..server.guard import Gate, guarded
     from ..server.matching import WholeParts
     from ..server.openapi import describe_route
     from ..server.principal import Auth
@@ -31,20 +32,25 @@ def router(
     cadenza: Cadenza,
     *,
     auth: Auth | None = None,
+    origins: Collection[str] = (),
+    hosts: Collection[str] | None = None,
     aliases: Mapping[str, str] | None = None,
     body_limit: int = BODY_LIMIT,
 ) -> APIRouter:
     """A router with the same routes as `cadenza.server.create_app`; they stand in the application's own OpenAPI document.
 
-    Including it runs the app with its worker for as long as the application lives.
+    Including it runs the app with its worker for as long as the application lives. What `create_app` refuses these routes refuse
+    too, whatever the application around them lets in: unsafe requests of pages that are neither its own nor of *origins*, and
+    host names other than *hosts*.
     """
+    gate = Gate(origins=origins, hosts=hosts)
     host = Host(cadenza=cadenza, auth=auth, body_limit=body_limit, aliases=aliases or {})
     found = APIRouter(lifespan=lifespan_of(cadenza), route_class=_WholeParts)
     for face in faces():
         for route in face.routes:
             found.add_api_route(
                 f"{face.prefix}{route.path}",
-                endpoint(host, face, route),
+                guarded(endpoint(host, face, route), gate),
                 methods=[route.method],
                 status_code=route.status,
                 summary=route.summary,

@@ -73,6 +73,8 @@ def create_app(
         StarletteRoute("/health", _health, methods=["GET"]),
         *starlette_routes(host, served),
         *(page_routes() if ui else []),
+        # Mastra Studio asks for this first, and takes anything but a 200 for no server at all.
+        *([StarletteRoute("/", _health, methods=["GET"])] if studio and not ui else []),
     ]
     app = Starlette(
         routes=routes,

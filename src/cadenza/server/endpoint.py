@@ -44,7 +44,9 @@ def endpoint(host: Host, face: Face, route: Route[Any, Any]) -> Callable[[Reques
         except Exception as error:
             refused = face.refuse(request, error)
             if refused is None:
-                _log.exception("%s %s failed", request.method, request.url.path)
+                # Where nobody is asked who they are the path may be the credential: a link that answers.
+                path = request.url.path if route.scope is not None else f"{face.prefix}{route.path}"
+                _log.exception("%s %s failed", request.method, path)
                 return _unexpected(face, request)
             return refused
 

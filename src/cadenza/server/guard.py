@@ -9,11 +9,12 @@ forge. Programs send neither. Host names are checked where a server has no auth:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problem import problem
@@ -35,6 +36,35 @@ _HEADERS: Mapping[str, str] = {
 }
 
 
+class Gate:
+    """What a request must pass. *origins*, *hosts* and *studio* are those of `Guard`."""
+
+    def __init__(
+        self, *, origins: Collection[str] = (), hosts: Collection[str] | None = None, studio: bool = False
+    ) -> None:
+        self._origins = frozenset(origins)
+        self._studio = studio
+        self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+
+    def refuse(self, method: str, headers: Headers) -> Response | None:
+        """The answer to a request that must not pass; None where it may."""
+        if self._hosts is not None and _name(headers.get("host", "")) not in self._hosts:
+            return problem(421, "unknown_host", "This server does not go by that name")
+        if method not in _SAFE and not self._may_write(headers):
+            return problem(403, "cross_site", "A page of another origin must not change anything here")
+        return None
+
+    def _may_write(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin in self._origins or (self._studio and origin is not None and re.fullmatch(HERE, origin)):
+            return True
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            # "none": the user did it themselves. Another host of the same site is as foreign as any.
+            return site in {"same-origin", "none"}
+        return origin is None or _address(origin) == headers.get("host", "").lower()
+
+
 class Guard:
     """An ASGI application around *app*.
 
@@ -51,9 +81,7 @@ class Guard:
         studio: bool = False,
     ) -> None:
         self._app = app
-        self._origins = frozenset(origins)
-        self._studio = studio
-        self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+        self._gate = Gate(origins=origins, hosts=hosts, studio=studio)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,37 +90,41 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                add_headers(MutableHeaders(scope=message))
             await send(message)
 
-        headers = Request(scope).headers
-        refused: tuple[int, str, str] | None = None
-        if not self._is_ours(headers.get("host", "")):
-            refused = (421, "unknown_host", "This server does not go by that name")
-        elif scope["method"] not in _SAFE and not self._may_write(headers):
-            refused = (403, "cross_site", "A page of another origin must not change anything here")
-        if refused is None:
-            await self._app(scope, receive, send_with_headers)
-        else:
-            await problem(*refused)(scope, receive, send_with_headers)
+        refused = self._gate.refuse(scope["method"], Headers(scope=scope))
+        await (self._app if refused is None else refused)(scope, receive, send_with_headers)
 
-    def _is_ours(self, host: str) -> bool:
-        return self._hosts is None or _name(host) in self._hosts
 
-    def _may_write(self, headers: Headers) -> bool:
-        origin = headers.get("origin")
-        if origin in self._origins or (self._studio and origin is not None and re.fullmatch(HERE, origin)):
-            return True
-        site = headers.get("sec-fetch-site")
-        if site is not None:
-            # "none": the user did it themselves. Another host of the same site is as foreign as any.
-            return site in {"same-origin", "none"}
-        return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+def guarded(
+    answer: Callable[[Request], Awaitable[Response]], gate: Gate
+) -> Callable[[Request], Awaitable[Response]]:
+    """*answer* with what `Guard` does, for one route inside an application that is not ours."""
+
+    async def answer_guarded(request: Request) -> Response:
+        response = gate.refuse(request.method, request.headers) or await answer(request)
+        add_headers(response.headers)
+        return response
+
+    return answer_guarded
+
+
+def add_headers(headers: MutableHeaders) -> None:
+    """Let an answer have what each one has, unless its route says something else."""
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
 
 
 def _name(host: str) -> str:
     """The name in a Host header, without its port."""
     name, colon, port = host.lower().rpartition(":")
     return name if colon and port.isdecimal() else host.lower()
+
+
+def _address(origin: str) -> str | None:
+    """Name and port in an Origin header; None where it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None

@@ -103,10 +103,11 @@ async def _open_row(app: Cadenza, link: Link) -> Suspension:
 def _answer_of(row: Suspension, link: Link, given: Mapping[str, str]) -> tuple[Json, list[Issue]]:
     if link.answers is None:
         return read_form(form_of(row.resume_schema), given)
+    offered = {str(number): answer for number, answer in enumerate(link.answers)}
     choice = given.get("choice", "")
-    if not choice.isdecimal() or int(choice) >= len(link.answers):
+    if choice not in offered:
         raise AnswerNotOffered
-    return link.answers[int(choice)], []
+    return offered[choice], []
 
 
 async def _given(request: Request, limit: int) -> dict[str, str]:

@@ -8,6 +8,7 @@ every link they see.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,3 +95,14 @@ class Links:
         return Link(
             suspension_id=id_, until=end, actor=actor, answers=None if answers is None else tuple(answers)
         )
+
+
+def links_from_environment(*, base_url: str | None = None) -> Links | None:
+    """Links signed with the secrets in `CADENZA_LINK_SECRETS`, apart by spaces, the newest last; None where there are none.
+
+    Without *base_url* `CADENZA_BASE_URL` is where people reach the server. Raises `WeakSecret`.
+    """
+    secrets = os.environ.get("CADENZA_LINK_SECRETS", "").split()
+    if not secrets:
+        return None
+    return Links(secrets, base_url=os.environ.get("CADENZA_BASE_URL", "") if base_url is None else base_url)

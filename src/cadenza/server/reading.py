@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -61,21 +62,35 @@ def _read(type_: Any, value: Json, code: str, message: str, *, strings: bool = F
         raise Refusal(400, code, message, issues) from None
 
 
+def in_utc(at: datetime) -> datetime:
+    """*at* in UTC, which it is in where it names no zone.
+
+    Raises `ValueError` where it lies before the first year there, or after the last.
+    """
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC there is no such moment") from None
+
+
 async def read_bytes(request: Request, limit: int) -> bytes:
     """The body of *request* as it is.
 
     Raises `Refusal`, 413, where it has more bytes than *limit*.
     """
-    too_large = Refusal(413, "body_too_large", "Request body too large")
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit:
-        raise too_large
+        raise _too_large()
     chunks = bytearray()
     try:
         async for chunk in request.stream():
             chunks += chunk
             if len(chunks) > limit:
-                raise too_large
+                raise _too_large()
     except ClientDisconnect:
         raise Refusal(400, "client_gone", "The client went away before its request was complete") from None
     return bytes(chunks)
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, "body_too_large", "Request body too large")

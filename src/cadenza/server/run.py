@@ -19,7 +19,7 @@ from ..store.open import store_instead
 from .app import create_app
 from .auth import check_address
 from .guard import LOOPBACK_HOSTS
-from .links import Links
+from .links import links_from_environment
 from .principal import Auth
 
 # How long, in seconds, requests and streams may take to end when the server is told to stop.
@@ -97,15 +97,6 @@ def application(serving: Serving) -> Starlette:
         hosts=(*LOOPBACK_HOSTS, *serving.hosts) if auth is None or serving.hosts else None,
         links=links_from_environment(),
     )
-
-
-def links_from_environment() -> Links | None:
-    """Links signed with the secrets in `CADENZA_LINK_SECRETS`, apart by spaces, the newest last; None where there are none.
-
-    `CADENZA_BASE_URL` is where people reach the server. Raises `WeakSecret`.
-    """
-    secrets = os.environ.get("CADENZA_LINK_SECRETS", "").split()
-    return Links(secrets, base_url=os.environ.get("CADENZA_BASE_URL", "")) if secrets else None
 
 
 def serving_application() -> Starlette:

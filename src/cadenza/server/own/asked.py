@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from ...history.resume import ABSENT
+from ..reading import in_utc
 
 # More than this nobody reads at once.
 _PAGE = 1000
@@ -39,9 +40,10 @@ def _moment(given: object) -> object:
     moment = datetime.fromisoformat(given)
     if moment.tzinfo is None:
         raise ValueError("a moment needs a time zone: 2026-02-01T09:00:00Z")
-    return moment
+    return in_utc(moment)
 
 
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_kept)]
 
 
@@ -60,8 +62,8 @@ class RunsAsked(Asked):
     ) = None
     resource_id: Text | None = None
     id_prefix: Text | None = None
-    created_from: AwareDatetime | None = None
-    created_to: AwareDatetime | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
     limit: int = Field(default=100, ge=0, le=_PAGE)
     offset: int = Field(default=0, ge=0, le=_FAR)
 

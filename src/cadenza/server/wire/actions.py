@@ -85,9 +85,14 @@ async def restart(call: Call[TheRun, Restart]) -> Json:
 
 
 async def restart_all(call: Call[None, None]) -> Json:
-    """Take up all runs of the workflow that have lost their process."""
+    """Take up all runs of the workflow that have lost their process, as far as who asks may see them."""
     workflow = workflow_of(call)
-    page = await call.cadenza.list_runs(workflow=workflow, status=("running", "waiting"), limit=None)
+    page = await call.cadenza.list_runs(
+        workflow=workflow,
+        status=("running", "waiting"),
+        resource_id=call.principal.resource_id,
+        limit=None,
+    )
     for row in page.runs:
         try:
             await call.cadenza.engine.restart(workflow, row.id, None, NOTHING_ASKED, wait=False)

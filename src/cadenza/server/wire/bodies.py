@@ -8,11 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from ...history.resume import ABSENT
 from ...model.values import Json
+from ..reading import in_utc
 
 FieldName: TypeAlias = Literal[
     "result", "error", "payload", "steps", "activeStepsPath", "serializedStepGraph"
@@ -124,8 +125,8 @@ class ListRuns(Wire):
     per_page: Annotated[int, Field(ge=1, le=_MOST)] | None = None
     limit: Annotated[int, Field(ge=1, le=_MOST)] | None = None
     offset: Annotated[int, Field(ge=0, le=_FAR)] | None = None
-    from_date: datetime | None = None
-    to_date: datetime | None = None
+    from_date: Annotated[datetime, AfterValidator(in_utc)] | None = None
+    to_date: Annotated[datetime, AfterValidator(in_utc)] | None = None
     resource_id: str | None = None
     status: Status | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from ...errors import RunAlive
@@ -56,8 +55,8 @@ async def list_runs(call: Call[ListRuns, None]) -> Json:
         workflow=workflow,
         status=status,  # type: ignore[arg-type]  # those that no run here can have were sent back above
         resource_id=query.resource_id if mine is None else mine,
-        created_from=_aware(query.from_date),
-        created_to=_aware(query.to_date),
+        created_from=query.from_date,
+        created_to=query.to_date,
         limit=limit,
         offset=offset,
     )
@@ -98,7 +97,3 @@ async def _count(call: Call[None, None], workflow: str, status: RunStatus) -> in
         workflow=workflow, status=status, resource_id=call.principal.resource_id, limit=0
     )
     return page.total
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
