@@ -34,3 +34,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
     yield served
     served.stop()
     assert "Traceback" not in served.log.read_text(), served.log.read_text()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Server]:
+    """The same server, which asks for keys."""
+    served = Server(tmp_path, "--keys")
+    served.start()
+    yield served
+    served.stop()

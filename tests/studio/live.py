@@ -95,6 +95,20 @@ class Server:
         questions = self.call(f"runs/{run_id}")["questions"]
         return questions[0]["id"] if questions else ""
 
+    def link(self, question: str) -> str:
+        """The address of a signed link to a question, for somebody outside."""
+        program = (
+            "import asyncio, sys; from tests.studio.flows import make; from cadenza.server import Links\n"
+            "async def main():\n"
+            "    async with make(sys.argv[1]) as app:\n"
+            "        print(await Links([sys.argv[3]], base_url=sys.argv[4]).make(app, sys.argv[2], actor='ann@bank.example'))\n"
+            "asyncio.run(main())\n"
+        )
+        command = [sys.executable, "-c", program, self.store, question, SECRET, self.base.rstrip("/")]
+        return subprocess.run(
+            command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
+        ).stdout.strip()
+
 
 @contextmanager
 def person(browser: Browser, base: str, *, quiet: bool = True, **context: Any) -> Iterator[Page]:
@@ -128,3 +142,9 @@ def person(browser: Browser, base: str, *, quiet: bool = True, **context: Any) -
     # A browser says itself that a request was refused, or that nobody listened: that may be what a test is about.
     faults = [line for line in heard if quiet or not line.startswith("console: Failed to load resource")]
     assert not faults, faults
+
+
+def signed_in(page: Page, key: str) -> None:
+    """Give a key at the door; a page that stands there already is not loaded anew."""
+    page.get_by_label("API key or token").fill(key)
+    page.get_by_role("button", name="Sign in").click()
