@@ -28,6 +28,16 @@ def test_what_steps_ask_is_text_and_never_a_program(browser: Browser, server: Se
             assert page.evaluate("() => window.harmed") is None
 
 
+def test_a_list_shows_questions_without_the_marks_of_markdown(browser: Browser, server: Server) -> None:
+    server.begin("ratings", ["the *loud* `tea` of [Ann](https://ann.example/tea)"], "marked")
+    with person(browser, server.base) as page:
+        page.goto("#/inbox")
+        in_list = page.get_by_role("region", name="Questions").get_by_role("link")
+        expect(in_list).to_contain_text("How good is the loud tea of Ann?")
+        asked = page.get_by_role("article")
+        expect(asked.get_by_role("link", name="Ann")).to_have_attribute("href", "https://ann.example/tea")
+
+
 @pytest.mark.parametrize("run_id", ["a/b?c#d", "50%", "Ünal & Söhne «1»", "%2F"])
 def test_a_run_has_any_name_that_the_server_takes(browser: Browser, server: Server, run_id: str) -> None:
     server.call(

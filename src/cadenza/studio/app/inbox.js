@@ -103,7 +103,7 @@ export function summary(question) {
 }
 
 /** Without the marks of Markdown. @param {string} text */
-const unmarked = (text) => text.replaceAll(/[*_`]+|^\s*[#>]+/gm, "").trim();
+const unmarked = (text) => text.replaceAll(/\[([^\]\n]+)\]\([^)\s]+\)/g, "$1").replaceAll(/[*_`]+|^\s*[#>]+/gm, "").trim();
 
 /** The key of a question, where it says more than the type of its answer does. @param {any} question @returns {string | null} */
 export const keyOf = (question) => (question.key && question.key !== question.answer_schema?.title && !/^[a-z]+$/.test(question.key) ? question.key : null);
