@@ -34,7 +34,7 @@ async def make_app(temporal_port: int) -> MakeApp:
         *workflows: Any, store: Any = None, queue: str | None = None, **more: Any
     ) -> AsyncIterator[Cadenza]:
         options = WorkerOptions(cached=more.pop("cached", 0), grace=timedelta(0))
-        worker = more.pop("worker", True)
+        worker, secrets = more.pop("worker", True), more.pop("context_secrets", ())
         engine = TemporalEngine(
             await connect(temporal_port),
             task_queue=queue or f"queue-{uuid4()}",
@@ -43,7 +43,11 @@ async def make_app(temporal_port: int) -> MakeApp:
             **more,
         )
         async with Cadenza(
-            store=store or "memory://", workflows=workflows, engine=engine, worker=worker
+            store=store or "memory://",
+            workflows=workflows,
+            engine=engine,
+            worker=worker,
+            context_secrets=secrets,
         ) as app:
             yield app
 

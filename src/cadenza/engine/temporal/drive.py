@@ -127,10 +127,12 @@ class RunDrive(Acting):
             # The steps of this process hear of it with no way round by the server.
             home.loop.call_soon_threadsafe(home.stop, self.run_id)
 
-    def resume_held(self) -> None:
-        """Try again where today's code could not go on."""
+    async def resume_held(self, context: dict[str, Json]) -> None:
+        """Try again where today's code could not go on, with *context* beside what the run has."""
+        self.journal.note(ev.RunResumed(context=context))
+        # Before it is tried: the step reads the context from the store.
+        await self.journal.commit()
         self.restarts += 1
-        self.journal.note(ev.RunResumed())
 
     def remember(self, path: Path, key: str, value: Json) -> None:
         """What `once` kept."""

@@ -35,7 +35,7 @@ from ...tracing.options import Asked
 from .. import owner
 from ..answers import answered_before, check_all
 from ..base import Attached, Chore, Registry, Resuming, Starting
-from ..checking import begin_of, check_travel, split_context
+from ..checking import begin_of, check_travel, split_context, split_travel
 from ..feed import Feed
 from ..hooks import Hooks
 from .activities import Home, homes
@@ -315,10 +315,10 @@ class TemporalEngine(Waiting):
         row = self.own(await self.row(run_id))
         if row.status in ENDED or row.status in {"pending", "suspended"}:
             raise RunNotActive(run_id, row.status)
-        _, secrets = split_context(context, self.attached.secret_keys)
+        kept, secrets = split_context(context, self.attached.secret_keys)
         self._keep_secrets(run_id, secrets)
         try:
-            report = await self.calls.update(run_id, "restart", data=True)
+            report = await self.calls.update(run_id, "restart", {"wait": wait, "context": kept})
             return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
         except Gone:
             stored = await self.load(run_id)
@@ -326,7 +326,8 @@ class TemporalEngine(Waiting):
             if snapshot.status in ENDED:
                 return snapshot
             graph = await self.graph(workflow, snapshot)
-            return await self.settled_by(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
+            resumed = ev.RunResumed(context=kept)
+            return await self.settled_by(run_id, await self._revive(stored, snapshot, graph, resumed))
 
     @property
     def under_way(self) -> int:
@@ -349,6 +350,7 @@ class TemporalEngine(Waiting):
     ) -> Snapshot:
         """Go back to a place and on from there, in a new execution."""
         self.own(await self.row(run_id))
+        travel, secrets = split_travel(travel, self.attached.secret_keys)
         graph = workflow.graph
         while True:
             stored = await self.load(run_id)
@@ -357,6 +359,7 @@ class TemporalEngine(Waiting):
                 raise RunAlive(run_id, "temporal")
             event = rewind(travel, snapshot, graph)
             check_travel(workflow, travel, event, snapshot, graph)
+            self._keep_secrets(run_id, secrets)
             begin = {
                 "begin": event_to_json(event, self.clock.now()),
                 "graph": graph_to_json(graph),

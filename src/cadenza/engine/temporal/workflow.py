@@ -212,15 +212,16 @@ class RunWorkflow:
         return self._report(done=not ended)
 
     @workflow.update(name="restart")
-    async def restart(self, wait: Json) -> Json:
-        """Go on with a run that is held, or was under way; how it stands then, or at once."""
+    async def restart(self, data: Json) -> Json:
+        """Go on with a run that is held, or was under way; how it stands then, or at once: {wait, context}, or wait alone."""
+        asked = data if isinstance(data, dict) else {"wait": data, "context": {}}
         drive = self._drive
         if drive.run.status == "held":
-            drive.resume_held()
-        return await self._settled() if wait else self._report()
+            await drive.resume_held(asked["context"])
+        return await self._settled() if asked["wait"] else self._report()
 
     @restart.validator
-    def _check_restart(self, wait: Json) -> None:
+    def _check_restart(self, data: Json) -> None:
         if self._drive.settled and self._drive.run.status != "held":
             raise refusal(RunNotActive(self._drive.run_id, self._drive.run.status))
 
