@@ -229,8 +229,9 @@ class Activities:
     async def _mirrored(self, given: Json) -> None:
         mirror = self._home.mirror
         try:
-            await mirror.apply(given["run"], given["parts"], patience=_PATIENCE, tell=True)
-            await mirror.reach(given["run"], given["need"], patience=_PATIENCE)
+            await mirror.apply(
+                given["run"], given["parts"], need=given["need"], patience=_PATIENCE, tell=True
+            )
         except NotYet:
             raise ApplicationError(
                 "an earlier part of the run is not in the store yet", next_retry_delay=timedelta(seconds=1)

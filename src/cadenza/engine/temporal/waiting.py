@@ -70,8 +70,7 @@ class Waiting(MirrorReading):
     async def take_in(self, run_id: str, report: Json) -> None:
         """See that the store has what *report* says: it may come here before the worker has written it."""
         if "seq" in report:
-            await self.mirror.apply(run_id, report["parts"], patience=_PATIENCE)
-            await self.mirror.reach(run_id, report["seq"], patience=_PATIENCE)
+            await self.mirror.apply(run_id, report["parts"], need=report["seq"], patience=_PATIENCE)
 
     async def outcome(self, run_id: str, report: Json) -> Snapshot:
         """The run when it first had ended or waited for people only after the answers that *report* names."""
