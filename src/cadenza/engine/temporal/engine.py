@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -18,37 +18,32 @@ from ...errors import (
     RunNotActive,
 )
 from ...history import event as ev
-from ...history.event import Suspension
 from ...history.record import ENDED
-from ...history.resume import first_rest_after, refuse, resolve
 from ...history.rewind import TravelRequest, rewind
 from ...history.snapshot import Snapshot, fold
-from ...model.graph import Graph
 from ...model.graph import to_json as graph_to_json
 from ...model.path import Path
-from ...model.values import Json, limited, plain
+from ...model.values import Json, limited
 from ...model.workflow import Workflow
-from ...store.base import RunRow, Stored
+from ...store.base import RunRow
 from ...store.packing import Codec
 from ...tracing.leg import Telemetry
 from ...tracing.options import Asked
 from .. import owner
-from ..answers import answered_before, check_all
-from ..base import Attached, Chore, Registry, Resuming, Starting
+from ..base import Attached, Chore, Registry, Starting
 from ..checking import begin_of, check_travel, split_context, split_travel
 from ..feed import Feed
 from ..hooks import Hooks
 from .activities import Home, homes
-from .calls import Gone, MustSendAgain, update_id
-from .carry import carry
+from .answering import Answering
+from .calls import Gone, MustSendAgain
 from .converter import client_with
-from .messages import LARGEST, Wish, carried, event_to_json
+from .messages import LARGEST, event_to_json
 from .mirror import Mirror
-from .waiting import Waiting
 from .worker import Serving, WorkerOptions
 
 
-class TemporalEngine(Waiting):
+class TemporalEngine(Answering):
     """Runs workflows on Temporal: `Cadenza(store=..., engine=TemporalEngine(client, task_queue="..."))`.
 
     The store is a mirror that inbox, lists and results are read from; it must be the same for all apps and workers of the task
@@ -157,8 +152,8 @@ class TemporalEngine(Waiting):
         event, secrets = begin_of(workflow, starting, self.attached.secret_keys)
         limited(event.input, self.attached.value_limit, f"the input of workflow {workflow.id}")
         limited(event.state, self.attached.value_limit, f"the state of workflow {workflow.id}")
-        self._keep_secrets(run_id, secrets)
-        given = self._given(workflow.graph, row, event)
+        self.keep_secrets(run_id, secrets)
+        given = self.given(workflow.graph, row, event)
         try:
             if not starting.wait:
                 await self.calls.start(given)
@@ -167,138 +162,6 @@ class TemporalEngine(Waiting):
         except WorkflowAlreadyStartedError:
             raise RunAlreadyStarted(run_id, (await self.row(run_id)).status) from None
         return await self.settled_by(run_id, report)
-
-    def _given(self, graph: Graph, row: RunRow, event: ev.Event | None, **more: Any) -> Json:
-        given: dict[str, Json] = {
-            "interpreter": 1,
-            "run": row.id,
-            "workflow": row.workflow,
-            "resource": row.resource,
-            "graph": graph_to_json(graph),
-            "begin": None if event is None else event_to_json(event, self.clock.now()),
-            "heartbeat": self.heartbeat.total_seconds(),
-            "searchable": self._searchable,
-            "leave_after": self._leave_after,
-        }
-        given |= {key: value for key, value in more.items() if value}
-        return carried(given, f"what run {row.id} begins with")
-
-    def _keep_secrets(self, run_id: str, secrets: Mapping[str, Any]) -> None:
-        if secrets and self._home is not None:
-            self._home.secrets.setdefault(run_id, {}).update(secrets)
-
-    # ------------------------------------------------------------------ answers
-
-    async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
-        """Answer suspensions and go on."""
-        self.own(await self.row(run_id))
-        context, secrets = split_context(resuming.context, self.attached.secret_keys)
-        if resuming.dry_run:
-            return await self._rehearsed(workflow, run_id, resuming)
-        self._keep_secrets(run_id, secrets)
-        wish = Wish(
-            request=resuming.request,
-            data=limited(
-                plain(resuming.data, "resume data"), self.attached.value_limit, f"an answer to run {run_id}"
-            ),
-            context=context,
-            run_count=resuming.run_count,
-            actor=resuming.actor,
-            via=resuming.via,
-            idempotency_key=resuming.idempotency_key,
-            wait=resuming.wait,
-        )
-        report: Json = None
-        while report is None:
-            try:
-                report = await self._send(run_id, wish)
-            except Gone:
-                if (found := await self._answered_late(workflow, run_id, resuming)) is not None:
-                    return found
-        if not wish.wait:
-            await self.take_in(run_id, report)
-            return await self.snapshot(run_id)
-        return await self.outcome(run_id, report)
-
-    async def _send(self, run_id: str, wish: Wish) -> Json:
-        data = carried(wish.to_json(), f"an answer to run {run_id}")
-        id_ = update_id(wish.idempotency_key, data["request"], wish.data)
-        try:
-            return await self.calls.update(run_id, "answer", data, id=id_)
-        except MustSendAgain as read:
-            id_ = update_id(wish.idempotency_key, [data["request"], "read"], wish.data)
-            return await self.calls.update(run_id, "answer", {**data, "replies": read.replies}, id=id_)
-
-    async def _rehearsed(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
-        """Check an answer against the store, and do nothing."""
-        stored = await self.load(run_id)
-        snapshot = fold(stored.entries)
-        if answered_before(workflow, resuming, stored.suspensions):
-            return snapshot
-        graph = await self.graph(workflow, snapshot)
-        check_all(workflow, resuming, run_id, snapshot, stored.suspensions, graph)
-        return snapshot
-
-    async def _answered_late(
-        self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming
-    ) -> Snapshot | None:
-        """What an answer gets that comes to a run without a workflow; None where one was started that may take it."""
-        await self.last_words(run_id)
-        stored = await self.load(run_id)
-        earlier = answered_before(workflow, resuming, stored.suspensions)
-        snapshot = fold(stored.entries)
-        if earlier:
-            return first_rest_after(stored.entries, {row.id for row in earlier}) or snapshot
-        graph = await self.graph(workflow, snapshot)
-        resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
-        # It waits, and its workflow was terminated or forgotten: the journal has all that is needed to go on.
-        await self._revive(stored, snapshot, graph, None)
-        return None
-
-    async def _revive(self, stored: Stored, snapshot: Snapshot, graph: Graph, event: ev.Event | None) -> Json:
-        state = carry(snapshot, stored.suspensions)
-        given = self._given(graph, stored.run, event, state=state)
-        return await self.calls.start_and_wait(given, begun_is_enough=event is None, again=True)
-
-    async def withdraw(
-        self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
-    ) -> None:
-        """Close an open suspension without an answer: its step fails."""
-        self.own(await self.row(row.run_id))
-        closure = {
-            "suspension_id": row.id,
-            "state": "canceled",
-            "reason": reason,
-            "actor": actor,
-            "via": via,
-        }
-        try:
-            await self.take_in(row.run_id, await self.calls.update(row.run_id, "close", closure))
-        except Gone:
-            refuse(await self.store.suspension(row.id) or row)
-            raise
-
-    async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
-        """The run's own timer does that, and what follows tells the hooks."""
-        return False
-
-    async def set_claimant(self, row: Suspension, claimant: str | None) -> bool:
-        """Let *claimant* (None: nobody) have claimed an open row; False where it has changed since *row* was read."""
-        return await self._changed(row, "claim", [row.id, row.claimed_by, claimant])
-
-    async def extend(self, row: Suspension, deadline: datetime, due_at: datetime | None) -> bool:
-        """Give an open row another deadline; False where it is not open."""
-        due = due_at.isoformat() if due_at is not None else None
-        return await self._changed(row, "extend", [row.id, deadline.isoformat(), due])
-
-    async def _changed(self, row: Suspension, name: str, data: Json) -> bool:
-        self.own(await self.row(row.run_id))
-        try:
-            report = await self.calls.update(row.run_id, name, data)
-        except Gone:
-            return False
-        await self.take_in(row.run_id, report)
-        return bool(report["done"])
 
     # ------------------------------------------------------------------ restart, time travel, cancel
 
@@ -316,7 +179,7 @@ class TemporalEngine(Waiting):
         if row.status in ENDED or row.status in {"pending", "suspended"}:
             raise RunNotActive(run_id, row.status)
         kept, secrets = split_context(context, self.attached.secret_keys)
-        self._keep_secrets(run_id, secrets)
+        self.keep_secrets(run_id, secrets)
         try:
             report = await self.calls.update(run_id, "restart", {"wait": wait, "context": kept})
             return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
@@ -327,7 +190,7 @@ class TemporalEngine(Waiting):
                 return snapshot
             graph = await self.graph(workflow, snapshot)
             resumed = ev.RunResumed(context=kept)
-            return await self.settled_by(run_id, await self._revive(stored, snapshot, graph, resumed))
+            return await self.settled_by(run_id, await self.revive(stored, snapshot, graph, resumed))
 
     @property
     def under_way(self) -> int:
@@ -359,7 +222,7 @@ class TemporalEngine(Waiting):
                 raise RunAlive(run_id, "temporal")
             event = rewind(travel, snapshot, graph)
             check_travel(workflow, travel, event, snapshot, graph)
-            self._keep_secrets(run_id, secrets)
+            self.keep_secrets(run_id, secrets)
             begin = {
                 "begin": event_to_json(event, self.clock.now()),
                 "graph": graph_to_json(graph),
@@ -372,7 +235,7 @@ class TemporalEngine(Waiting):
                 await self.store.wait(run_id, stored.run, 0.1)
                 continue
             except Gone:
-                report = await self._revive(stored, snapshot, graph, event)
+                report = await self.revive(stored, snapshot, graph, event)
             return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
@@ -381,7 +244,7 @@ class TemporalEngine(Waiting):
         if row.status in ENDED:
             return False
         if row.status == "pending":
-            given = self._given(workflow.graph, row, None, stop=True)
+            given = self.given(workflow.graph, row, None, stop=True)
             with suppress(WorkflowAlreadyStartedError):
                 await self.take_in(run_id, await self.calls.start_and_wait(given, begun_is_enough=False))
                 return True
