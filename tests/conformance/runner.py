@@ -82,6 +82,9 @@ class Scenario:
                 records.append(record | self._exec(action))
         finally:
             for app in self._apps:
+                if id(app) in self._dead and self._make_engine is not None:
+                    # Its activities end in the other threads of the SDK, and must not find their store closed.
+                    await app._worker.stop()
                 # Of those that were killed only the files are closed.
                 await (app.store if id(app) in self._dead else app).close()
         if "inflight" in self.spec.get("observe", ()):

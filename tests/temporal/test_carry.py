@@ -104,7 +104,9 @@ def test_each_field_of_a_record_is_tried() -> None:
     plain = _record()
     for field in fields(StepRecord):
         required = field.name in {"payload", "started_at", "generation"}
-        tried = [getattr(record, field.name) != getattr(plain, field.name) for record in FULL["records"].values()]
+        tried = [
+            getattr(record, field.name) != getattr(plain, field.name) for record in FULL["records"].values()
+        ]
         assert required or any(tried), field.name
 
 

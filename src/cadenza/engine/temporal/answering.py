@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from ...errors import ResumeError, RunNotSuspended
 from ...history import event as ev
 from ...history.event import Suspension
+from ...history.record import ENDED
 from ...history.resume import first_rest_after, refuse, resolve
 from ...history.snapshot import Snapshot, fold
 from ...model.graph import Graph
@@ -98,13 +103,20 @@ class Answering(Waiting):
         graph = await self.graph(workflow, snapshot)
         resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
         # It waits, and its workflow was terminated or forgotten: the journal has all that is needed to go on.
-        await self.revive(stored, snapshot, graph, None)
+        with suppress(WorkflowAlreadyStartedError):
+            await self.revive(stored, snapshot, graph, None)
         return None
 
-    async def revive(self, stored: Stored, snapshot: Snapshot, graph: Graph, event: ev.Event | None) -> Json:
+    async def revive(
+        self, stored: Stored, snapshot: Snapshot, graph: Graph, event: ev.Event | None, *, wait: bool = False
+    ) -> Json:
+        """Let a run without a workflow go on in a new one; how it stands then, or with *wait* at its next rest.
+
+        Raises `WorkflowAlreadyStartedError` where somebody else was faster.
+        """
         state = carry(snapshot, stored.suspensions)
         given = self.given(graph, stored.run, event, state=state)
-        return await self.calls.start_and_wait(given, begun_is_enough=event is None, again=True)
+        return await self.calls.start_and_wait(given, begun_is_enough=not wait, again=True)
 
     async def withdraw(
         self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
@@ -118,11 +130,7 @@ class Answering(Waiting):
             "actor": actor,
             "via": via,
         }
-        try:
-            await self.take_in(row.run_id, await self.calls.update(row.run_id, "close", closure))
-        except Gone:
-            refuse(await self.store.suspension(row.id) or row)
-            raise
+        await self.take_in(row.run_id, await self._put_in(row, "close", closure))
 
     async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
         """The run's own timer does that, and what follows tells the hooks."""
@@ -140,11 +148,32 @@ class Answering(Waiting):
     async def _changed(self, row: Suspension, name: str, data: Json) -> bool:
         self.own(await self.row(row.run_id))
         try:
-            report = await self.calls.update(row.run_id, name, data)
-        except Gone:
+            report = await self._put_in(row, name, data)
+        except (ResumeError, RunNotSuspended):
             return False
         await self.take_in(row.run_id, report)
         return bool(report["done"])
+
+    async def _put_in(self, row: Suspension, name: str, data: Json) -> Json:
+        """Call an update about an open question, of a workflow begun anew where that of its run is gone.
+
+        Raises what a question says that is not open.
+        """
+        while True:
+            try:
+                return await self.calls.update(row.run_id, name, data)
+            except Gone:
+                await self.last_words(row.run_id)
+                stored = await self.load(row.run_id)
+                for here in stored.suspensions:
+                    if here.id == row.id:
+                        refuse(here)
+                snapshot = fold(stored.entries)
+                graph = await self.store.graph(snapshot.fingerprint or "")
+                if graph is None or snapshot.status in ENDED:
+                    raise RunNotSuspended(row.run_id, snapshot.status) from None
+                with suppress(WorkflowAlreadyStartedError):
+                    await self.revive(stored, snapshot, graph, None)
 
     # ------------------------------------------------------------------ what runs are given
 

@@ -62,7 +62,9 @@ def carry(run: Snapshot, rows: Iterable[Suspension]) -> Json:
     data["open"] = list(run.open)
     # What most runs do not have is left out: their size stays as it was.
     if run.asked:
-        data["asked"] = [[path, [[key, row.id] for key, row in table.items()]] for path, table in run.asked.items()]
+        data["asked"] = [
+            [path, [[key, row.id] for key, row in table.items()]] for path, table in run.asked.items()
+        ]
     if run.crashed:
         data["crashed"] = True
     data["rows"] = [_row_to_json(row, pool) for row in rows]
@@ -91,7 +93,9 @@ def taken_from(data: Json) -> tuple[Snapshot, dict[str, Suspension]]:
     run.answers = _tables(data["answers"], values)
     run.remembered = _tables(data["remembered"], values)
     run.open = {id_: opened[id_] for id_ in data["open"]}
-    run.asked = {path_of(path): {key: opened[id_] for key, id_ in table} for path, table in data.get("asked", ())}
+    run.asked = {
+        path_of(path): {key: opened[id_] for key, id_ in table} for path, table in data.get("asked", ())
+    }
     run.crashed = data.get("crashed", False)
     for record in data["records"]:
         found = _record_from_json(record, values, opened)

@@ -180,17 +180,25 @@ class TemporalEngine(Answering):
             raise RunNotActive(run_id, row.status)
         kept, secrets = split_context(context, self.attached.secret_keys)
         self.keep_secrets(run_id, secrets)
-        try:
-            report = await self.calls.update(run_id, "restart", {"wait": wait, "context": kept})
-            return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
-        except Gone:
-            stored = await self.load(run_id)
-            snapshot = fold(stored.entries)
-            if snapshot.status in ENDED:
-                return snapshot
-            graph = await self.graph(workflow, snapshot)
-            resumed = ev.RunResumed(context=kept)
-            return await self.settled_by(run_id, await self.revive(stored, snapshot, graph, resumed))
+        while True:
+            try:
+                report = await self.calls.update(run_id, "restart", {"wait": wait, "context": kept})
+            except Gone:
+                stored = await self.load(run_id)
+                snapshot = fold(stored.entries)
+                if snapshot.status in ENDED:
+                    return snapshot
+                graph = await self.graph(workflow, snapshot)
+                try:
+                    report = await self.revive(
+                        stored, snapshot, graph, ev.RunResumed(context=kept), wait=wait
+                    )
+                except WorkflowAlreadyStartedError:
+                    continue
+            if wait:
+                return await self.settled_by(run_id, report)
+            await self.take_in(run_id, report)
+            return await self.snapshot(run_id)
 
     @property
     def under_way(self) -> int:
@@ -235,7 +243,10 @@ class TemporalEngine(Answering):
                 await self.store.wait(run_id, stored.run, 0.1)
                 continue
             except Gone:
-                report = await self.revive(stored, snapshot, graph, event)
+                try:
+                    report = await self.revive(stored, snapshot, graph, event, wait=wait)
+                except WorkflowAlreadyStartedError:
+                    continue
             return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:

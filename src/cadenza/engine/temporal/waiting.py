@@ -6,13 +6,13 @@ from typing import Any
 
 from temporalio.client import Client
 
-from ...errors import AppClosed, RunHeld
+from ...errors import AppClosed, RunHeld, StoreBehind
 from ...history.resume import first_rest_after
 from ...history.snapshot import Snapshot, fold
 from ...model.values import Json
 from ...model.workflow import Workflow
 from .calls import Calls, Gone
-from .mirror import Mirror
+from .mirror import Mirror, NotYet
 from .reading import MirrorReading
 
 # How long, in seconds, a waiter waits for news of a run before it looks again, and for the mirror to have it.
@@ -33,9 +33,11 @@ class Waiting(MirrorReading):
             await self.take_in(run_id, report)
             report = await self.rest_of(run_id, after=report.get("seq", 0))
         await self.take_in(run_id, report)
+        found = fold(entry for entry in await self.store.entries(run_id) if entry.seq <= report["seq"])
         if report["status"] == "held":
-            raise RunHeld(run_id, report["held"] or "")
-        return fold(entry for entry in await self.store.entries(run_id) if entry.seq <= report["seq"])
+            # A report that was made of the store's row does not say why.
+            raise RunHeld(run_id, report["held"] or found.held or "")
+        return found
 
     async def settled(self, workflow: Workflow[Any, Any], run_id: str) -> Snapshot:
         """The run when it has ended or waits for people only, whichever worker goes on with it."""
@@ -68,9 +70,17 @@ class Waiting(MirrorReading):
         return {"seq": row.seq, "status": row.status, "held": None, "parts": []}
 
     async def take_in(self, run_id: str, report: Json) -> None:
-        """See that the store has what *report* says: it may come here before the worker has written it."""
-        if "seq" in report:
+        """See that the store has what *report* says: it may come here before the worker has written it.
+
+        Raises `StoreBehind`.
+        """
+        if "seq" not in report:
+            return
+        try:
             await self.mirror.apply(run_id, report["parts"], need=report["seq"], patience=_PATIENCE)
+        except NotYet:
+            row = await self.row(run_id)
+            raise StoreBehind(run_id, found=row.seq, wanted=report["seq"]) from None
 
     async def outcome(self, run_id: str, report: Json) -> Snapshot:
         """The run when it first had ended or waited for people only after the answers that *report* names."""
