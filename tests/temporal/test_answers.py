@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 
 from cadenza import StepContext, Workflow, step
 from cadenza.engine.base import Resuming
@@ -153,3 +154,41 @@ async def test_who_gives_up_waiting_is_told_as_everywhere(make_app: MakeApp) -> 
                     await call
         gate.set()
         assert (await app.engine.settled(flow, run.id)).status == "success"
+
+
+async def test_many_who_wait_leave_no_more_trace_than_a_few(make_app: MakeApp) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    @step
+    async def slow(value: Any) -> int:
+        begun.set()
+        await gate.wait()
+        return 1
+
+    flow = Workflow("flow").then(slow).commit()
+    async with make_app(flow) as app:
+        run = await app.workflow(flow).create_run()
+        starting = asyncio.ensure_future(run.start())
+        await begun.wait()
+        waiters = [asyncio.ensure_future(app.engine.settled(flow, run.id)) for _ in range(15)]
+        # They look again and again in this time.
+        await asyncio.wait(waiters, timeout=2.5)
+        gate.set()
+        assert [(await waiter).status for waiter in waiters] == ["success"] * 15
+        assert (await starting).status == "success"
+        history = await app.engine.calls.handle(run.id).fetch_history()  # type: ignore[attr-defined]
+        accepted = [
+            e for e in history.events if e.HasField("workflow_execution_update_accepted_event_attributes")
+        ]
+        # Who was refused while it ran is told when it has ended, and so stands there once.
+        assert len(accepted) <= 1 + 15
+
+
+async def test_a_run_that_is_pruned_while_it_waits_ends_on_temporal(make_app: MakeApp) -> None:
+    flow = Workflow("flow").then(asking).commit()
+    async with make_app(flow) as app:
+        run = await app.workflow(flow).create_run()
+        await run.start()
+        assert await app.prune(0, status="suspended") == 1
+        described = await app.engine.calls.handle(run.id).describe()  # type: ignore[attr-defined]
+        assert described.status == WorkflowExecutionStatus.TERMINATED

@@ -6,6 +6,7 @@ Everything here is replayed: no clock but the workflow's, no user code, no order
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -228,15 +229,7 @@ class Acting(Sending):
 
     async def evaluate(self, question: Question) -> list[Json] | ev.Failure:
         """What the functions gave, as JSON, in order; or the first failure."""
-        asked = Question(
-            scope=question.scope,
-            path=question.path,
-            names=question.names,
-            input=question.input,
-            iteration=question.iteration,
-            run=frozen(question.run),
-        )
-        found = await self._ask("evaluate", asked)
+        found = await self._ask("evaluate", replace(question, run=frozen(question.run)))
         values: list[Json] = found.get("values", [])
         return failure_from_json(found["failure"]) if "failure" in found else values
 

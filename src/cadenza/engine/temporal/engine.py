@@ -271,4 +271,4 @@ class TemporalEngine(Answering):
 
     async def forget(self, run: RunRow) -> None:
         """*run* is about to be removed from the store: Temporal need not keep it any longer."""
-        await self.calls.terminate(run.id, "removed by delete_run()")
+        await self.calls.terminate(run.id, "removed from the store")

@@ -11,7 +11,7 @@ from ...history.resume import first_rest_after
 from ...history.snapshot import Snapshot, fold
 from ...model.values import Json
 from ...model.workflow import Workflow
-from .calls import Calls, Gone
+from .calls import Calls, Gone, MustSendAgain
 from .mirror import Mirror, NotYet
 from .reading import MirrorReading
 
@@ -50,12 +50,15 @@ class Waiting(MirrorReading):
 
     async def rest_of(self, run_id: str, *, after: int) -> Json:
         """How the run stands at its next rest, beyond entry *after*."""
+        row = await self.row(run_id)
         try:
             report = await self.calls.update(run_id, "rest", data=False)
         except Gone:
             return await self.last_words(run_id, after=after)
+        except MustSendAgain:  # many wait there already: those of the store are as many as there are
+            await self.store.wait(run_id, row, _LOOK)
+            return {"moved": True, "seq": after, "parts": []}
         if report.get("moved"):
-            row = await self.row(run_id)
             await self.store.wait(run_id, row, _LOOK / 10)
         return report
 

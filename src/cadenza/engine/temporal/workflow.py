@@ -63,6 +63,12 @@ class RunWorkflow:
             return self._report()
         return await self._settled()
 
+    @rest.validator
+    def _check_rest(self, begun_is_enough: Json) -> None:
+        # Refused here it leaves no trace: who looks again and again would fill the history.
+        if not begun_is_enough and not self._drive.settled and self._drive.waiters >= _WAITERS:
+            raise Unchecked({})
+
     async def _settled(self, **more: Json) -> Json:
         drive = self._drive
         if not drive.settled and drive.waiters >= _WAITERS:
