@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus
 from cadenza import StepContext, Workflow, step
 from cadenza.engine.base import Resuming
 from cadenza.engine.temporal import waiting
-from cadenza.errors import AlreadyAnswered, RunHeld, StoreBehind
+from cadenza.errors import AlreadyAnswered, InvalidResumeData, RunHeld, StoreBehind
 from cadenza.history.resume import ResumeRequest
 from cadenza.store.memory import MemoryStore
 
@@ -192,3 +192,13 @@ async def test_a_run_that_is_pruned_while_it_waits_ends_on_temporal(make_app: Ma
         assert await app.prune(0, status="suspended") == 1
         described = await app.engine.calls.handle(run.id).describe()  # type: ignore[attr-defined]
         assert described.status == WorkflowExecutionStatus.TERMINATED
+
+
+async def test_data_that_is_invalid_needs_no_worker_to_be_refused(make_app: MakeApp) -> None:
+    flow = Workflow("flow").then(asking).commit()
+    async with make_app(flow) as app:
+        run = await app.workflow(flow).create_run()
+        await run.start()
+        await app._worker.stop()
+        with anyio.fail_after(5), pytest.raises(InvalidResumeData):
+            await run.resume(resume_data="no number")

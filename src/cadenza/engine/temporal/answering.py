@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from ...errors import ResumeError, RunNotSuspended
+from ...errors import ResumeError, RunError, RunNotSuspended
 from ...history import event as ev
 from ...history.event import Suspension
 from ...history.record import ENDED
@@ -19,7 +19,7 @@ from ...model.graph import Graph
 from ...model.graph import to_json as graph_to_json
 from ...model.values import Json, limited, plain
 from ...model.workflow import Workflow
-from ...store.base import RunRow, Stored
+from ...store.base import RunRow, Stored, SuspensionQuery
 from ..answers import answered_before, check_all
 from ..base import Resuming
 from ..checking import split_context
@@ -57,6 +57,7 @@ class Answering(Waiting):
             idempotency_key=resuming.idempotency_key,
             wait=resuming.wait,
         )
+        await self._refuse_invalid(workflow, run_id, resuming)
         report: Json = None
         while report is None:
             try:
@@ -68,6 +69,20 @@ class Answering(Waiting):
             await self.take_in(run_id, report)
             return await self.snapshot(run_id)
         return await self.outcome(run_id, report)
+
+    async def _refuse_invalid(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> None:
+        """Raise `InvalidResumeData` where the store and today's code are enough to see it.
+
+        That needs no worker, and says the same whether or not somebody else answers just now. All else the run says: it may
+        know more than the store.
+        """
+        try:
+            snapshot = await self.mirror.folded(run_id)
+            rows = await self.store.suspensions(SuspensionQuery(run_id=run_id, state=None, limit=None))
+            if not answered_before(workflow, resuming, rows):
+                check_all(workflow, resuming, run_id, snapshot, rows, await self.graph(workflow, snapshot))
+        except (RunError, ResumeError):
+            return
 
     async def _send(self, run_id: str, wish: Wish) -> Json:
         data = carried(wish.to_json(), f"an answer to run {run_id}")
