@@ -35,6 +35,7 @@ async def make_app(temporal_port: int) -> MakeApp:
     ) -> AsyncIterator[Cadenza]:
         options = WorkerOptions(cached=more.pop("cached", 0), grace=timedelta(0))
         worker, secrets = more.pop("worker", True), more.pop("context_secrets", ())
+        tracing = more.pop("tracing", None)
         engine = TemporalEngine(
             await connect(temporal_port),
             task_queue=queue or f"queue-{uuid4()}",
@@ -48,6 +49,7 @@ async def make_app(temporal_port: int) -> MakeApp:
             engine=engine,
             worker=worker,
             context_secrets=secrets,
+            tracing=tracing,
         ) as app:
             yield app
 

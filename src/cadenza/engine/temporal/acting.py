@@ -100,16 +100,16 @@ class Acting(Sending):
 
     # ------------------------------------------------------------------ what others put in
 
-    def stir(self) -> None:
-        """The run is at rest no more."""
+    def stir(self, span: ev.SpanRef | None = None) -> None:
+        """The run is at rest no more; *span* is that of who stirred it."""
         if self.resting:
             self.resting = False
-            self.journal.note(ev.RunResumed())
+            self.journal.note(ev.RunResumed(span=span))
 
-    def take(self, answering: Answering) -> None:
+    def take(self, answering: Answering, span: ev.SpanRef | None = None) -> None:
         """Rows were closed: their branches go on."""
         self.outbox.put_answer(answering)
-        self.stir()
+        self.stir(span)
         closed = [self.rows.all[reply.suspension_id] for reply in answering.replies]
         for row in closed:
             self._drop_deadline(row.id)

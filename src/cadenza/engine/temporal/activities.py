@@ -103,6 +103,7 @@ class ActivityWorld:
             updated_at=now,
         )
         self.leg = Leg(home.telemetry, workflow, row, snapshot, None)
+        self.leg.join()
         self._home = home
         self._telling: list[asyncio.Task[None]] = []
 

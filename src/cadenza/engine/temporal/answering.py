@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +28,7 @@ from .activities import Home
 from .calls import Gone, MustSendAgain, update_id
 from .carry import carry
 from .messages import Wish, carried, event_to_json
-from .waiting import Waiting
+from .waiting import Waiting, seen
 
 
 class Answering(Waiting):
@@ -40,7 +41,7 @@ class Answering(Waiting):
 
     async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
         """Answer suspensions and go on."""
-        self.own(await self.row(run_id))
+        row = self.own(await self.row(run_id))
         context, secrets = split_context(resuming.context, self.attached.secret_keys)
         if resuming.dry_run:
             return await self._rehearsed(workflow, run_id, resuming)
@@ -58,6 +59,13 @@ class Answering(Waiting):
             wait=resuming.wait,
         )
         await self._refuse_invalid(workflow, run_id, resuming)
+        leg = self.leg(workflow, row, await self.mirror.folded(run_id), resuming.tracing)
+        wish = replace(wish, span=leg.begin("resume"))
+        return await seen(leg, self._taken(workflow, run_id, resuming, wish))
+
+    async def _taken(
+        self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming, wish: Wish
+    ) -> Snapshot:
         report: Json = None
         while report is None:
             try:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from ...history import event as ev
 from ...history.record import ENDED
 from ...history.rewind import TravelRequest, rewind
 from ...history.snapshot import Snapshot, fold
+from ...model.graph import Graph
 from ...model.graph import to_json as graph_to_json
 from ...model.path import Path
 from ...model.values import Json, limited
@@ -40,6 +42,7 @@ from .calls import Gone, MustSendAgain
 from .converter import client_with
 from .messages import LARGEST, event_to_json
 from .mirror import Mirror
+from .waiting import seen
 from .worker import Serving, WorkerOptions
 
 
@@ -84,6 +87,7 @@ class TemporalEngine(Answering):
         assert self.client is not None
         self.client = client_with(self.client, self._codec or attached.codec)
         self._attached = attached
+        self.telemetry = Telemetry(attached.tracing)
         self.mirror = Mirror(attached.store, attached.clock, self._owner, self.feed, self.hooks)
 
     # ------------------------------------------------------------------ workers
@@ -111,7 +115,7 @@ class TemporalEngine(Answering):
                 workflows=workflows,
                 secret_keys=self.attached.secret_keys,
                 value_limit=min(self.attached.value_limit, LARGEST),
-                telemetry=Telemetry(self.attached.tracing),
+                telemetry=self.telemetry,
                 loop=asyncio.get_running_loop(),
                 signal=self._signal,
                 remembered=self._remembered,
@@ -153,9 +157,15 @@ class TemporalEngine(Answering):
         limited(event.input, self.attached.value_limit, f"the input of workflow {workflow.id}")
         limited(event.state, self.attached.value_limit, f"the state of workflow {workflow.id}")
         self.keep_secrets(run_id, secrets)
-        given = self.given(workflow.graph, row, event)
+        leg = self.leg(workflow, row, Snapshot(), starting.tracing)
+        event = replace(event, span=leg.begin("start"))
+        return await seen(leg, self._started(workflow.graph, row, event, wait=starting.wait))
+
+    async def _started(self, graph: Graph, row: RunRow, event: ev.RunStarted, *, wait: bool) -> Snapshot:
+        run_id = row.id
+        given = self.given(graph, row, event)
         try:
-            if not starting.wait:
+            if not wait:
                 await self.calls.start(given)
                 return await self.snapshot(run_id)
             report = await self.calls.start_and_wait(given, begun_is_enough=False)
@@ -220,15 +230,29 @@ class TemporalEngine(Answering):
         wait: bool = True,
     ) -> Snapshot:
         """Go back to a place and on from there, in a new execution."""
-        self.own(await self.row(run_id))
+        row = self.own(await self.row(run_id))
         travel, secrets = split_travel(travel, self.attached.secret_keys)
+        leg = self.leg(workflow, row, await self.snapshot(run_id), tracing)
+        rewinding = self._rewound(workflow, run_id, travel, secrets, leg.begin("time_travel"), wait=wait)
+        return await seen(leg, rewinding)
+
+    async def _rewound(
+        self,
+        workflow: Workflow[Any, Any],
+        run_id: str,
+        travel: TravelRequest,
+        secrets: Mapping[str, Any],
+        span: ev.SpanRef | None,
+        *,
+        wait: bool,
+    ) -> Snapshot:
         graph = workflow.graph
         while True:
             stored = await self.load(run_id)
             snapshot = fold(stored.entries)
             if snapshot.status in {"running", "waiting"}:
                 raise RunAlive(run_id, "temporal")
-            event = rewind(travel, snapshot, graph)
+            event = replace(rewind(travel, snapshot, graph), span=span)
             check_travel(workflow, travel, event, snapshot, graph)
             self.keep_secrets(run_id, secrets)
             begin = {

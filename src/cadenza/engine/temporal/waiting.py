@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from temporalio.client import Client
@@ -11,6 +12,9 @@ from ...history.resume import first_rest_after
 from ...history.snapshot import Snapshot, fold
 from ...model.values import Json
 from ...model.workflow import Workflow
+from ...store.base import RunRow
+from ...tracing.leg import Leg, Telemetry
+from ...tracing.options import Asked
 from .calls import Calls, Gone, MustSendAgain
 from .mirror import Mirror, NotYet
 from .reading import MirrorReading
@@ -20,12 +24,28 @@ _LOOK = 1.0
 _PATIENCE = 30.0
 
 
+async def seen(leg: Leg, doing: Awaitable[Snapshot]) -> Snapshot:
+    """What *doing* gives, with which *leg* ends."""
+    try:
+        found = await doing
+    except BaseException as error:
+        leg.end(error)
+        raise
+    leg.end(None, found)
+    return found
+
+
 class Waiting(MirrorReading):
     """Waits for runs."""
 
     client: Client | None
     task_queue: str
     mirror: Mirror
+    telemetry: Telemetry
+
+    def leg(self, workflow: Workflow[Any, Any], row: RunRow, run: Snapshot, asked: Asked) -> Leg:
+        """The leg that a call begins: seen here, where it is waited for, and never by the workflow, which is replayed."""
+        return Leg(self.telemetry, workflow, row, run, asked)
 
     async def settled_by(self, run_id: str, report: Json) -> Snapshot:
         """The run as *report* has it, or when it has ended or waits for people only."""

@@ -114,7 +114,7 @@ class RunWorkflow:
                 raise refusal(error) from error
         replies = wish.replies or {}
         data = {row.id: replies.get(row.id, wish.data) for row in targets}
-        drive.take(drive.rows.answer(targets, wish, data, drive.graph, workflow.now()))
+        drive.take(drive.rows.answer(targets, wish, data, drive.graph, workflow.now()), wish.span)
         return targets
 
     @answer.validator
