@@ -53,7 +53,6 @@ class Home:
     secret_keys: frozenset[str]
     value_limit: int
     telemetry: Telemetry
-    loop: asyncio.AbstractEventLoop
     # Values of secret keys, by run: they never leave this process.
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     # Steps that run here now, by run: they hear at once where the run is to stop.

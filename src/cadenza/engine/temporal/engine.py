@@ -116,7 +116,6 @@ class TemporalEngine(Answering):
                 secret_keys=self.attached.secret_keys,
                 value_limit=min(self.attached.value_limit, LARGEST),
                 telemetry=self.telemetry,
-                loop=asyncio.get_running_loop(),
                 signal=self._signal,
                 remembered=self._remembered,
             )
@@ -283,13 +282,14 @@ class TemporalEngine(Answering):
             with suppress(WorkflowAlreadyStartedError):
                 await self.take_in(run_id, await self.calls.start_and_wait(given, begun_is_enough=False))
                 return True
-        if self._home is not None:
-            self._home.stop(run_id)
         try:
             report = await self.calls.update(run_id, "cancel", None)
         except Gone:
             await self.last_words(run_id)
             return False
+        if report["done"] and self._home is not None:
+            # Not before: a step that ends at once could end the run before it knows that it is to stop.
+            self._home.stop(run_id)
         await self.take_in(run_id, report)
         return bool(report["done"])
 
