@@ -186,7 +186,6 @@ def _write(row: RunRow, part: Json, claim: Claim) -> Write:
         claim=claim,
         opened=[e.event.suspension for e in entries if isinstance(e.event, ev.StepSuspended)],
         closed=[Closed(id=id_, state=state) for id_, state in part["closed"]],
-        taken=[e.event.suspension_id for e in entries if isinstance(e.event, ev.StepAnswered)],
         graph=graph,
         release=True,
         signals=row.signals,
