@@ -26,9 +26,9 @@ async def test_every_scenario_comes_out_as_wanted(store: str, tmp_path: Path) ->
     _judge(groups, tmp_path)
 
 
-# It takes a minute and more: in CI, or by hand.
+# By hand: it has been seen to hang, and a test that may do so has no place in CI.
 @pytest.mark.skipif(
-    not (os.environ.get("CI") or os.environ.get("CADENZA_TEMPORAL_CORPUS")),
+    not os.environ.get("CADENZA_TEMPORAL_CORPUS"),
     reason="CADENZA_TEMPORAL_CORPUS=1 plays the corpus on Temporal",
 )
 @pytest.mark.slow
