@@ -15,6 +15,7 @@ from .engine.deploy import DeployReport, check_deploy
 from .engine.driving import VALUE_LIMIT
 from .engine.firing import Firing
 from .engine.hooks import KINDS, Hook, HookKind
+from .engine.listing import runs_with
 from .engine.local import LocalEngine
 from .engine.sending import Event, send
 from .errors import (
@@ -27,7 +28,7 @@ from .errors import (
     UnknownWorkflow,
     WrongWorkflow,
 )
-from .history.record import RunStatus
+from .history.record import ENDED, RunStatus
 from .inbox import Inbox
 from .model.duration import Duration, duration_of
 from .model.values import plain
@@ -294,10 +295,19 @@ class Cadenza:
         """
         statuses = (status,) if isinstance(status, str) else tuple(status)
         before = self.clock.now() - duration_of(older_than)
+        if waiting := set(statuses) - ENDED:
+            await self._let_forget(before, sorted(waiting))
         removed = 0
         while found := await self.store.prune(before, statuses, _PRUNED_AT_ONCE):
             removed += found
         return removed
+
+    async def _let_forget(self, before: datetime, statuses: Sequence[RunStatus]) -> None:
+        """Tell the engine of runs that are about to be removed: elsewhere they would wait for ever."""
+        async for row in runs_with(self.store, statuses):
+            is_ours = row.engine == self.engine.name and self.engine.driver_of(row) is None
+            if is_ours and row.updated_at < before:
+                await self.engine.forget(row)
 
     async def close(self) -> None:
         """Stop driving and close the store. Runs under way are kept, for the next app to take up."""

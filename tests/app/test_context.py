@@ -28,6 +28,7 @@ from cadenza import (
     step,
 )
 from cadenza import errors as err
+from cadenza.history.event import RunRewound
 from cadenza.testing import kill
 
 
@@ -882,6 +883,26 @@ async def test_a_secret_of_the_runtime_context_is_there_but_never_kept(store: st
         result = await run.resume(resume_data=1, runtime_context={"token": token})
 
         assert result_of(result) is True
+
+
+async def test_a_secret_given_to_a_time_travel_is_there_but_never_kept(store: str) -> None:
+    token = object()
+
+    @step
+    async def a(value: int, ctx: StepContext) -> bool:
+        return ctx.runtime_context.get("token") is token
+
+    flow = Workflow("flow", input=int).then(a).commit()
+    async with Cadenza(store=store, workflows=[flow], context_secrets={"token"}) as app:
+        run = await app.workflow(flow).create_run("r1")
+        await run.start(input_data=1)
+
+        result = await run.time_travel(step="a", runtime_context={"token": token, "user": "ann"})
+
+        assert result_of(result) is True
+        entries = await app.store.entries("r1")
+        assert [e.event.context for e in entries if isinstance(e.event, RunRewound)] == [{"user": "ann"}]
+        assert all("token" not in repr(entry) for entry in entries)
 
 
 async def test_a_secret_must_be_given_again() -> None:

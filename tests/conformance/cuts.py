@@ -71,7 +71,6 @@ def copied(store: MemoryStore) -> MemoryStore:
             run,
             entries=list(run.entries),
             suspensions=dict(run.suspensions),
-            taken=set(run.taken),
             lease=None,
         )
     return twin

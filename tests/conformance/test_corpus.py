@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ async def test_every_scenario_comes_out_as_wanted(store: str, tmp_path: Path) ->
     _judge(groups, tmp_path)
 
 
-# It waits for a development server most of its minutes: by hand, as `python -m tests.conformance … --engine temporal` too.
+# By hand: it has been seen to hang, and a test that may do so has no place in CI.
 @pytest.mark.skipif(
     not os.environ.get("CADENZA_TEMPORAL_CORPUS"),
     reason="CADENZA_TEMPORAL_CORPUS=1 plays the corpus on Temporal",
@@ -39,15 +37,11 @@ async def test_every_scenario_comes_out_as_wanted_on_temporal(tmp_path: Path) ->
     """With no run kept between its tasks: each task is a replay of the whole run."""
     with opener("memory", tmp_path) as open_data:
         groups = await on_temporal(CORPUS, open_data)
-    _judge(groups, tmp_path, disturbed={"fe-14", "con-06"})
+    _judge(groups, tmp_path)
 
 
-def _judge(groups: dict[str, Any], folder: Path, disturbed: AbstractSet[str] = frozenset()) -> None:
-    """Let the corpus's judge see the records.
-
-    *disturbed* are scenarios that say what is under way at one moment: where activities wait for a busy machine, that moment
-    may look otherwise. On a quiet one they come out as wanted, too.
-    """
+def _judge(groups: dict[str, Any], folder: Path) -> None:
+    """Let the corpus's judge see the records."""
     out = folder / "records"
     out.mkdir()
     for name, records in groups.items():
@@ -58,11 +52,7 @@ def _judge(groups: dict[str, Any], folder: Path, disturbed: AbstractSet[str] = f
         text=True,
         check=False,
     )
-    complaints = {
-        line.strip() for line in judged.stdout.splitlines() if re.fullmatch(r"[a-z]+-\d+", line.strip())
-    }
-    wanted = f"{268 - len(complaints & disturbed)} of 268 as wanted"
-    assert judged.stdout.splitlines()[-1:] == [wanted], judged.stdout + judged.stderr
+    assert judged.stdout.splitlines()[-1:] == ["268 of 268 as wanted"], judged.stdout + judged.stderr
 
 
 def test_the_judge_finds_a_wrong_record(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ class Watch:
     cancel: Callable[[], Awaitable[Any]] | None = None
     crashed: asyncio.Event = field(default_factory=asyncio.Event)
     dead: bool = False
+    # How many times as long as the scenario says a delay takes.
+    pace: float = 1
 
     def enter(self, path: str) -> int:
         """A step begins."""
@@ -194,7 +196,7 @@ async def _run(  # noqa: C901  a table
             case {"emit": expr}:
                 await ctx.writer.write(evaluate(expr, roots))
             case {"delay": ms}:
-                await asyncio.sleep(ms / 1000)  # noqa: TID251  the scenario says so
+                await asyncio.sleep(watch.pace * ms / 1000)  # noqa: TID251  the scenario says so
             case {"cancel": True}:
                 assert watch.cancel is not None
                 await watch.cancel()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from anyio import fail_after
 from cadenza.errors import RunConflict, StoreTooNew
 from cadenza.store import migrate as migrating
 from cadenza.store import sqlite_sql as sql
+from cadenza.store import sqlite_writer
 from cadenza.store.base import RunQuery, SuspensionQuery
 from cadenza.store.conditions import SQLITE, counting, on_runs, on_suspensions
 from cadenza.store.migrate import migrate
@@ -236,6 +240,28 @@ async def test_a_refused_write_of_a_batch_is_undone_alone(where: str, path: Path
         assert (await whole(store, "good")).run.seq == 2
         assert [row.state for row in (await whole(store, "good")).suspensions] == ["answered", "open"]
         assert await store.row("new") == new_run("new")
+
+
+async def test_the_loop_leaves_commits_to_the_thread_for_a_while_where_the_disk_stays_slow(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(path) as store:
+        writer = store._open()
+
+        async def where(commits: int, seconds: float) -> list[str]:
+            """The threads that make so many commits, each of which takes so long."""
+            moments = itertools.count(time.monotonic(), seconds)
+            clock = SimpleNamespace(monotonic=lambda: next(moments))
+            monkeypatch.setattr(sqlite_writer, "time", clock)
+            names = [await writer.run(lambda db: threading.current_thread().name) for _ in range(commits)]
+            monkeypatch.undo()
+            return ["loop" if name == threading.current_thread().name else "thread" for name in names]
+
+        hiccup = [*await where(1, 1e-2), *await where(3, 1e-6), *await where(1, 1e-2), *await where(3, 1e-6)]
+        assert hiccup == ["loop"] * 8
+        slow = await where(20, 1e-2)
+        assert slow[:3] == ["loop", "loop", "thread"]
+        assert 2 < slow.count("loop") < slow.count("thread")
 
 
 async def test_a_commit_that_fails_fails_everything_in_its_batch(path: Path) -> None:

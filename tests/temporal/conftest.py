@@ -34,7 +34,8 @@ async def make_app(temporal_port: int) -> MakeApp:
         *workflows: Any, store: Any = None, queue: str | None = None, **more: Any
     ) -> AsyncIterator[Cadenza]:
         options = WorkerOptions(cached=more.pop("cached", 0), grace=timedelta(0))
-        worker = more.pop("worker", True)
+        worker, secrets = more.pop("worker", True), more.pop("context_secrets", ())
+        tracing = more.pop("tracing", None)
         engine = TemporalEngine(
             await connect(temporal_port),
             task_queue=queue or f"queue-{uuid4()}",
@@ -43,7 +44,12 @@ async def make_app(temporal_port: int) -> MakeApp:
             **more,
         )
         async with Cadenza(
-            store=store or "memory://", workflows=workflows, engine=engine, worker=worker
+            store=store or "memory://",
+            workflows=workflows,
+            engine=engine,
+            worker=worker,
+            context_secrets=secrets,
+            tracing=tracing,
         ) as app:
             yield app
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from cadenza import Cadenza, Retry, Scope, StepContext, Workflow, step
+from cadenza.engine.temporal.calls import Calls
 from cadenza.errors import (
     AlreadyAnswered,
     AlreadyClaimed,
@@ -404,3 +405,31 @@ async def test_hooks_are_told_of_questions_and_ends(make_app: MakeApp) -> None:
             assert await told.get() == "suspended"
             await run.resume(resume_data={"ok": True})
             assert await told.get() == "ended"
+
+
+async def test_steps_are_told_to_stop_when_the_run_knows_it(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    @step
+    async def slow(value: Any, ctx: StepContext) -> Any:
+        begun.set()
+        await ctx.abort_signal.wait()
+        return "stopped"
+
+    flow = Workflow("flow").then(slow).commit()
+    async with make_app(flow) as app:
+        run = await app.workflow(flow).create_run()
+        start = asyncio.ensure_future(run.start())
+        await begun.wait()
+        update = Calls.update
+
+        async def late(self: Calls, run_id: str, name: str, data: Any, *, id: str | None = None) -> Any:
+            # The way to the server is long: a step that had been told already would end the run meanwhile.
+            await asyncio.wait({start}, timeout=0.5)
+            return await update(self, run_id, name, data, id=id)
+
+        monkeypatch.setattr(Calls, "update", late)
+        assert await run.cancel()
+        assert (await start).status == "canceled"

@@ -27,25 +27,26 @@ async def _executions(app: Any, run_id: str) -> int:
     return len(found)
 
 
-@pytest.mark.parametrize("items", [400])
-async def test_many_items_pass_from_execution_to_execution(make_app: MakeApp, items: int) -> None:
+async def test_many_items_pass_from_execution_to_execution(make_app: MakeApp) -> None:
+    items = 5_000
     flow = Workflow("many", input=list).foreach(add, concurrency=100).commit()
-    async with make_app(flow, cached=100, leave_after=500) as app:
+    async with make_app(flow, cached=100, leave_after=4_000) as app:
         run = await app.workflow(flow).create_run()
         result: Any = await run.start(input_data=list(range(items)))
         assert result.result == [i + 1 for i in range(items)]
         handle = app.engine.calls.handle(run.id)  # type: ignore[attr-defined]
-        assert (await handle.describe()).history_length < 2_000
+        # It has gone on in another one: all in one would be a multiple of that.
+        assert (await handle.describe()).history_length < 10_000
 
 
 async def test_many_rounds_pass_from_execution_to_execution(make_app: MakeApp) -> None:
     def enough(scope: Scope) -> bool:
-        return scope.iteration >= 60
+        return scope.iteration >= 1_000
 
     flow = Workflow("rounds", input=int).dountil(add, enough).commit()
-    async with make_app(flow, cached=100, leave_after=200) as app:
+    async with make_app(flow, cached=100, leave_after=2_000) as app:
         run = await app.workflow(flow).create_run()
-        assert (await run.start(input_data=0)).result == 60
+        assert (await run.start(input_data=0)).result == 1_000
 
 
 async def test_a_large_run_passes_from_execution_to_execution(make_app: MakeApp) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 from ..errors import (
@@ -51,6 +52,17 @@ def split_context(
             "this run (declare keys that must not be kept: Cadenza(context_secrets={...}))", issues
         )
     return kept, secret
+
+
+def split_travel(
+    travel: TravelRequest, secret_keys: AbstractSet[str]
+) -> tuple[TravelRequest, dict[str, Any]]:
+    """*travel* with what is kept of its context, which goes into the journal, and what is secret.
+
+    Raises `InvalidContext`.
+    """
+    kept, secrets = split_context(travel.context, secret_keys)
+    return replace(travel, context=kept), secrets
 
 
 def begin_of(

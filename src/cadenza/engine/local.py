@@ -22,7 +22,7 @@ from ..model.workflow import Workflow
 from ..store.base import RunRow
 from ..tracing.options import NOTHING_ASKED, Asked
 from .base import Chore, Registry, Starting
-from .checking import begin_of, check_travel, split_context
+from .checking import begin_of, check_travel, split_context, split_travel
 from .lease import Errand
 from .settling import Settling
 from .worker import Worker
@@ -102,13 +102,13 @@ class LocalEngine(Settling):
     ) -> Snapshot:
         """Go back to a place and on from there."""
         self.check_open()
+        travel, secrets = split_travel(travel, self._secret_keys)
         stored = await self.load(run_id)
         dead = self._refuse_alive(self.own(stored.run))
         snapshot = fold(stored.entries)
         graph = workflow.graph
         event = rewind(travel, snapshot, graph)
         check_travel(workflow, travel, event, snapshot, graph)
-        _, secrets = split_context(travel.context, self._secret_keys)
         drive = self.drive(workflow, graph, stored.run, snapshot, secrets, tracing)
         drive.claim_with(dead)
         drive.journal.note(replace(event, span=drive.leg.begin("time_travel")))

@@ -46,7 +46,6 @@ class Writes:
             claim=claim,
             opened=batch.opened,
             closed=[Closed(id=id_, state=state) for id_, state in batch.closed] if batch.closed else (),
-            taken=batch.taken,
             graph=graph,
             release=release,
             heed=heed,

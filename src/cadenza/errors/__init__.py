@@ -27,7 +27,7 @@ CadenzaError
 ├── ScheduleError
 │   └── InvalidCron  InvalidTimezone  ScheduleNotFound  DuplicateSchedule  ScheduleDeclared
 ├── StoreError
-│   ├── StoreClosed  StoreUnavailable  TextNotKept
+│   ├── StoreClosed  StoreUnavailable  StoreBehind  TextNotKept
 │   ├── StoreTooNew  UnknownStore  ExtraMissing
 │   └── ValueUnreadable  CodecConflict
 └── CommandError               a command line that cannot be done as it was given
@@ -77,6 +77,7 @@ from .data import (
     QuestionWithdrawn,
     StepError,
     StepNotFound,
+    StoreBehind,
     StoreClosed,
     StoreError,
     StoreTooNew,
@@ -232,6 +233,7 @@ __all__ = [
     "StepError",
     "StepNotFound",
     "StepNotSuspended",
+    "StoreBehind",
     "StoreClosed",
     "StoreError",
     "StoreTooNew",

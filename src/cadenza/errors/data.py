@@ -216,6 +216,17 @@ class StoreUnavailable(StoreError):
         super().__init__(f"the database cannot be reached: {self.reason}{hint}")
 
 
+class StoreBehind(StoreError):
+    """The run went on, and the store does not hear of it: what was asked for was done."""
+
+    def __init__(self, run_id: str, *, found: int, wanted: int) -> None:
+        self.run_id, self.found, self.wanted = run_id, found, wanted
+        super().__init__(
+            f"run {run_id!r} is at entry {wanted}, and the store has it up to {found}; "
+            "see that a worker serves the task queue, and that all workers and callers have the same store"
+        )
+
+
 class TextNotKept(StoreError):
     """A name that the database cannot hold: PostgreSQL keeps no zero bytes in texts, and no store keeps half a character."""
 

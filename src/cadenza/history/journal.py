@@ -26,7 +26,6 @@ class Batch:
     entries: list[ev.Entry]
     opened: list[ev.Suspension]
     closed: list[tuple[str, ev.SuspensionState]]
-    taken: list[str]
 
 
 _CLOSING: dict[type, ev.SuspensionState] = {
@@ -84,8 +83,6 @@ class Journal:
             batch.closed.extend((id_, state) for id_ in before if id_ not in snapshot.open)
         elif isinstance(event, ev.StepSuspended):
             batch.opened.append(event.suspension)
-        elif isinstance(event, ev.StepAnswered):
-            batch.taken.append(event.suspension_id)
         if self._tell is not None:
             self._tell(entry)
 
@@ -162,4 +159,4 @@ class Journal:
 
 
 def _empty() -> Batch:
-    return Batch(entries=[], opened=[], closed=[], taken=[])
+    return Batch(entries=[], opened=[], closed=[])

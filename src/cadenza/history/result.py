@@ -261,12 +261,7 @@ def _items(steps: dict[str, StepResult], snapshot: Snapshot, inner: dict[Path, _
         assert around.items is not None
         result = _one(record, snapshot, inner)
         nested = below.get(record.path)
-        around.items.append(_with_steps(result, nested) if nested else result)
-
-
-def _with_steps(result: StepResult, steps: dict[str, StepResult]) -> StepResult:
-    names = [name for name in StepResult.__slots__ if name != "steps"]
-    return StepResult(**{name: getattr(result, name) for name in names}, steps=steps)
+        around.items.append(replace(result, steps=nested) if nested else result)
 
 
 def _one(record: StepRecord, snapshot: Snapshot, inner: dict[Path, _Inside]) -> StepResult:

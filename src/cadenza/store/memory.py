@@ -166,8 +166,6 @@ class MemoryStore(MemorySchedules):
                 run.suspensions[closed.id] = replace(
                     row, state=closed.state, reason=closed.reason, closed_at=write.at
                 )
-        if write.taken:
-            run.taken.update(write.taken)
         released = write.release and (write.heed or write.signals == run.signals)
         if released:
             run.lease = None

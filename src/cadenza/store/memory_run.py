@@ -30,7 +30,6 @@ class Run:
     cancel_requested: bool = False
     entries: list[Entry] = field(default_factory=list)
     suspensions: dict[str, Suspension] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
 
     def as_row(self) -> RunRow:
         return replace(

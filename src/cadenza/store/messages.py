@@ -139,8 +139,7 @@ class Write:
     """What a driver appends, in one transaction.
 
     `head` is None where it stands as the writer's last write left it. `entries` are numbered from `expect + 1`; the run's `seq` must be `expect`. The writer holds the lease with `epoch`, or
-    takes it by `claim`. `opened` become rows, `closed` leave `open`, `taken` are answered rows whose answer is in the journal
-    now. With `heed` nothing is written where the row's `signals` are no longer those that the writer has seen,
+    takes it by `claim`. `opened` become rows, `closed` leave `open`. With `heed` nothing is written where the row's `signals` are no longer those that the writer has seen,
     unless it takes the lease by the same write, which heard of none. With `reopen` an earlier wish to stop is forgotten. With `release` the lease is given back, unless `signals` (what the
     writer has seen of the row's) is no longer the row's.
     """
@@ -154,7 +153,6 @@ class Write:
     claim: Claim | None = None
     opened: Sequence[Suspension] = ()
     closed: Sequence[Closed] = ()
-    taken: Sequence[str] = ()
     graph: Graph | None = None
     release: bool = False
     heed: bool = False

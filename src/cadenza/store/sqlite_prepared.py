@@ -86,8 +86,6 @@ class Prepared:
             db.executemany(sql.OPEN, self.opened)
         for closed in self.write.closed:
             db.execute(sql.CLOSE, (closed.state, self.at, closed.reason, closed.id))
-        for taken in self.write.taken:
-            db.execute(sql.TAKE, (taken,))
         if self.graph is not None:
             db.execute(sql.INSERT_GRAPH, self.graph)
         epoch, signals, cancel_requested, owner = found

@@ -140,7 +140,6 @@ OPEN = (
     "values (?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 CLOSE = "update suspensions set state = ?, closed_at = ?, reason = ? where id = ? and state = 'open'"
-TAKE = "update suspensions set taken = 1 where id = ?"
 INSERT_GRAPH = "insert into graphs (fingerprint, payload) values (?, ?) on conflict (fingerprint) do nothing"
 RELEASE = "update runs set lease_owner = null, lease_until = null where id = ? and epoch = ? and lease_owner is not null"
 # The compare-and-set of an answer, or of what else closes a row.

@@ -1,8 +1,8 @@
 """The one place that writes to a SQLite file in this process: group commit.
 
 What is asked for within one turn of the event loop is committed in one transaction. While the disk is quick that happens
-on the loop itself: handing a write to a thread and back costs more than a quick commit. As soon as a commit is slow, or
-another process holds the write lock, the writer thread takes over, and the loop never waits.
+on the loop itself: handing a write to a thread and back costs more than a quick commit. After a slow commit, and while
+another process holds the write lock, the writer thread takes over: the loop waits for the disk a small part of its time only.
 """
 
 from __future__ import annotations
@@ -25,9 +25,13 @@ _T = TypeVar("_T")
 _BATCH = 512
 # How long another process's transaction is waited for, in seconds: its commits take milliseconds.
 _BUSY = 30.0
-# A commit that takes longer than this, in seconds, is not for the event loop; and for how long none is tried there then.
+# So many pages (of 4 KB) the log may have before a commit brings them into the file: four times as many as SQLite would let
+# it, since most of them are written again and again, and only their last state is copied.
+_LOG = 4000
+# After two commits on end that took longer than this, in seconds, none is tried on the event loop for so many times as long
+# as they take: a slow disk stops the loop for a tenth of its time. One alone is a hiccup, or the checkpoint that is due.
 _QUICK = 0.003
-_CAUTION = 1.0
+_CAUTION = 10
 
 
 def connect(path: Path, *, busy: float = _BUSY) -> sqlite3.Connection:
@@ -37,6 +41,7 @@ def connect(path: Path, *, busy: float = _BUSY) -> sqlite3.Connection:
     )
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
+    db.execute(f"pragma wal_autocheckpoint = {_LOG}")
     if busy != _BUSY:
         db.execute(f"pragma busy_timeout = {int(busy * 1000)}")
     return db
@@ -69,6 +74,7 @@ class Writer:
         self._pending: list[_Job] = []
         self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._handed = 0
+        self._slow = False
         self._careful_until = 0.0
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name=f"cadenza writer {path.name}", daemon=True)
@@ -108,8 +114,10 @@ class Writer:
             if self._handed or time.monotonic() < self._careful_until or not self._begin():
                 self._hand_over(batch)
                 continue
-            if _commit(self._here, batch) > _QUICK:
-                self._careful_until = time.monotonic() + _CAUTION
+            took = _commit(self._here, batch)
+            if took > _QUICK and self._slow:
+                self._careful_until = time.monotonic() + _CAUTION * took
+            self._slow = took > _QUICK
             _settle(batch)
 
     def _begin(self) -> bool:
@@ -168,8 +176,7 @@ def _commit(db: sqlite3.Connection, batch: list[_Job]) -> float:
                 _roll_back(db)
                 return 0.0
         else:
-            for job in batch:
-                _savepoint(db, job)
+            _run_all(db, batch)
         begun = time.monotonic()
         db.execute("commit")
         return time.monotonic() - begun
@@ -179,6 +186,23 @@ def _commit(db: sqlite3.Connection, batch: list[_Job]) -> float:
             job.error = job.error or error
         _roll_back(db)
         return 0.0
+
+
+def _run_all(db: sqlite3.Connection, batch: list[_Job]) -> None:
+    """Run the jobs of *batch*; where one raises, it is undone and nothing else.
+
+    Hardly ever does one: only then everything is done again, each job with a savepoint of its own. It may be: a job does
+    nothing but statements.
+    """
+    db.execute("savepoint batch")
+    try:
+        for job in batch:
+            job.result = job.work(db)
+    except Exception:
+        db.execute("rollback to batch")
+        for job in batch:
+            _savepoint(db, job)
+    db.execute("release batch")
 
 
 def _savepoint(db: sqlite3.Connection, job: _Job) -> None:

@@ -104,6 +104,7 @@ class Leg:
         self._token: Token[otel.Context] | None = None
         self._early: list[ev.Entry] = []
         self._entered = False
+        self._joined = False
         # Where nobody asked, the current context is that of whoever once began to look after timers.
         self._base = otel.Context() if asked is None else None
         # Whether anybody listens: asked at each step.
@@ -150,6 +151,12 @@ class Leg:
         """The span of who began this leg; nobody did where a timer was due or a process had died."""
         return None if self.asked is None else caller_of(self.asked)
 
+    def join(self) -> None:
+        """Let attempts stand under the leg that another process began, as the journal tells. That one ends it."""
+        if self._tracer is not None and self._run.span is not None:
+            self._span = remote(self._run.span)
+            self._joined = self.on = True
+
     def link(self, asked: Asked | None) -> None:
         """An answer reached this leg while it was under way: link the span that brought it."""
         caller = caller_of(asked) if self._span is not None and asked is not None else None
@@ -163,9 +170,9 @@ class Leg:
             self._token = otel.attach(set_span_in_context(self._span, self._base))
         self._catch_up()
 
-    def end(self, error: BaseException | None) -> None:
-        """The run has ended, is at rest, or cannot be driven on (*error*)."""
-        run = self._run
+    def end(self, error: BaseException | None, run: Snapshot | None = None) -> None:
+        """The run, now as *run*, has ended, is at rest, or cannot be driven on (*error*)."""
+        run = run or self._run
         for path in reversed(self._around):
             self._around[path].set_attribute(at.STEP_STATUS, run.status)
             self._around[path].end()
@@ -227,6 +234,8 @@ class Leg:
 
     def _parent(self, tracer: Tracer, span: Span, call: Call) -> Span:
         """The innermost span around the place of *call*; those that are not open yet are opened."""
+        if self._joined:
+            return span  # what is around goes on elsewhere: nobody here would end a span of it
         for depth in range(1, len(call.path)):
             path = call.path[:depth]
             if path not in call.run.records:  # a loop has no record, only its rounds have

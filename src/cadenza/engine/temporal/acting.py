@@ -6,6 +6,7 @@ Everything here is replayed: no clock but the workflow's, no user code, no order
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,16 +100,16 @@ class Acting(Sending):
 
     # ------------------------------------------------------------------ what others put in
 
-    def stir(self) -> None:
-        """The run is at rest no more."""
+    def stir(self, span: ev.SpanRef | None = None) -> None:
+        """The run is at rest no more; *span* is that of who stirred it."""
         if self.resting:
             self.resting = False
-            self.journal.note(ev.RunResumed())
+            self.journal.note(ev.RunResumed(span=span))
 
-    def take(self, answering: Answering) -> None:
+    def take(self, answering: Answering, span: ev.SpanRef | None = None) -> None:
         """Rows were closed: their branches go on."""
         self.outbox.put_answer(answering)
-        self.stir()
+        self.stir(span)
         closed = [self.rows.all[reply.suspension_id] for reply in answering.replies]
         for row in closed:
             self._drop_deadline(row.id)
@@ -228,15 +229,7 @@ class Acting(Sending):
 
     async def evaluate(self, question: Question) -> list[Json] | ev.Failure:
         """What the functions gave, as JSON, in order; or the first failure."""
-        asked = Question(
-            scope=question.scope,
-            path=question.path,
-            names=question.names,
-            input=question.input,
-            iteration=question.iteration,
-            run=frozen(question.run),
-        )
-        found = await self._ask("evaluate", asked)
+        found = await self._ask("evaluate", replace(question, run=frozen(question.run)))
         values: list[Json] = found.get("values", [])
         return failure_from_json(found["failure"]) if "failure" in found else values
 

@@ -53,7 +53,6 @@ class Home:
     secret_keys: frozenset[str]
     value_limit: int
     telemetry: Telemetry
-    loop: asyncio.AbstractEventLoop
     # Values of secret keys, by run: they never leave this process.
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     # Steps that run here now, by run: they hear at once where the run is to stop.
@@ -103,6 +102,7 @@ class ActivityWorld:
             updated_at=now,
         )
         self.leg = Leg(home.telemetry, workflow, row, snapshot, None)
+        self.leg.join()
         self._home = home
         self._telling: list[asyncio.Task[None]] = []
 
@@ -229,8 +229,9 @@ class Activities:
     async def _mirrored(self, given: Json) -> None:
         mirror = self._home.mirror
         try:
-            await mirror.apply(given["run"], given["parts"], patience=_PATIENCE, tell=True)
-            await mirror.reach(given["run"], given["need"], patience=_PATIENCE)
+            await mirror.apply(
+                given["run"], given["parts"], need=given["need"], patience=_PATIENCE, tell=True
+            )
         except NotYet:
             raise ApplicationError(
                 "an earlier part of the run is not in the store yet", next_retry_delay=timedelta(seconds=1)

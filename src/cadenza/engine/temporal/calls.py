@@ -8,7 +8,13 @@ import time
 from typing import Any
 from uuid import uuid4  # noqa: TID251  an update needs an id that nobody else gives
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -72,6 +78,11 @@ class Calls:
             return await self._client.execute_update_with_start_workflow(
                 "rest", begun_is_enough, start_workflow_operation=operation, id=_new_id()
             )
+        except (WorkflowAlreadyStartedError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            # It has the error in a future of its own too, which complains where nobody looks at it.
+            await asyncio.gather(operation.workflow_handle(), return_exceptions=True)
+            _let_cancel_through(error)
+            raise
         except (RPCError, WorkflowUpdateFailedError) as error:
             if isinstance(error, RPCError) and error.status == RPCStatusCode.ALREADY_EXISTS:
                 raise WorkflowAlreadyStartedError(given["run"], WORKFLOW) from error
@@ -89,15 +100,12 @@ class Calls:
             try:
                 return await self.handle(run_id).execute_update(name, data, id=id or _new_id())
             except WorkflowUpdateFailedError as failed:
-                cause = failed.cause
-                if isinstance(cause, ApplicationError) and cause.type == UNCHECKED:
-                    raise MustSendAgain(cause.details[0]) from None
-                if (error := error_of(cause)) is not None:
-                    raise error from None
-                if not isinstance(cause, ApplicationError) or time.monotonic() > until:
+                _raise_refusal(failed)
+                if time.monotonic() > until:
                     raise
-                if cause.type != "AcceptedUpdateCompletedWorkflow":
-                    raise
+            except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+                _let_cancel_through(error)
+                raise
             except RPCError as error:
                 if error.status == RPCStatusCode.NOT_FOUND:
                     raise Gone from error
@@ -120,6 +128,23 @@ class Calls:
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
+
+
+def _raise_refusal(failed: WorkflowUpdateFailedError) -> None:
+    """Raise what the run says to an update; nothing where its execution ended just then, and another may take it."""
+    cause = failed.cause
+    if isinstance(cause, ApplicationError) and cause.type == UNCHECKED:
+        raise MustSendAgain(cause.details[0]) from None
+    if (error := error_of(cause)) is not None:
+        raise error from None
+    if not isinstance(cause, ApplicationError) or cause.type != "AcceptedUpdateCompletedWorkflow":
+        raise failed
+
+
+def _let_cancel_through(error: Exception) -> None:
+    """Raise `CancelledError` where that is what the SDK has put into an error of its own."""
+    if isinstance(error.__cause__, asyncio.CancelledError):
+        raise error.__cause__
 
 
 def _policies(*, again: bool) -> dict[str, Any]:

@@ -22,9 +22,10 @@ from ...model.values import Json
 _VALUES = {"payload", "output", "suspend_payload", "resume_payload", "suspend_data"}
 _SCALARS = (str, int, float, bool, type(None))
 _SINCE = ("state", "actor", "via", "idempotency_key", "reason", "run_count", "told", "claimed_by")
-# Tables of a snapshot whose keys are paths.
 _PLAIN = ("seq", "status", "fingerprint", "rewinds", "held", "requester", "deaths", "taken_up_seq")
 _TIMES = ("wake_at", "started_at", "ended_at")
+# Spans are made in activities, which read the store.
+NOT_CARRIED = frozenset({"span", "trace"})
 
 
 class _Pool:
@@ -59,6 +60,13 @@ def carry(run: Snapshot, rows: Iterable[Suspension]) -> Json:
     for name in ("answers", "remembered"):
         data[name] = [[path, pool.put_all(table)] for path, table in getattr(run, name).items()]
     data["open"] = list(run.open)
+    # What most runs do not have is left out: their size stays as it was.
+    if run.asked:
+        data["asked"] = [
+            [path, [[key, row.id] for key, row in table.items()]] for path, table in run.asked.items()
+        ]
+    if run.crashed:
+        data["crashed"] = True
     data["rows"] = [_row_to_json(row, pool) for row in rows]
     data["records"] = [_record_to_json(record, pool) for record in run.records.values()]
     data["values"] = pool.values
@@ -85,6 +93,10 @@ def taken_from(data: Json) -> tuple[Snapshot, dict[str, Suspension]]:
     run.answers = _tables(data["answers"], values)
     run.remembered = _tables(data["remembered"], values)
     run.open = {id_: opened[id_] for id_ in data["open"]}
+    run.asked = {
+        path_of(path): {key: opened[id_] for key, id_ in table} for path, table in data.get("asked", ())
+    }
+    run.crashed = data.get("crashed", False)
     for record in data["records"]:
         found = _record_from_json(record, values, opened)
         run.records[found.path] = found

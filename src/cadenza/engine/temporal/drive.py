@@ -19,7 +19,6 @@ from ...history import event as ev
 from ...model.path import Path
 from ...model.values import Json
 from .acting import Acting
-from .activities import homes
 from .carry import carry
 from .messages import carried
 
@@ -120,17 +119,17 @@ class RunDrive(Acting):
         self.stop = True
         self.stir()
         self._waits.wake(everybody=True)
+        # Steps hear of it from the server, when this task is done. Told from here they could end before, and where the task
+        # is then lost the run would not know that it was to stop.
         for call in self._calls.values():
             call.cancel()
-        home = homes.get(workflow.info().task_queue)
-        if home is not None and not workflow.unsafe.is_replaying():
-            # The steps of this process hear of it with no way round by the server.
-            home.loop.call_soon_threadsafe(home.stop, self.run_id)
 
-    def resume_held(self) -> None:
-        """Try again where today's code could not go on."""
+    async def resume_held(self, context: dict[str, Json]) -> None:
+        """Try again where today's code could not go on, with *context* beside what the run has."""
+        self.journal.note(ev.RunResumed(context=context))
+        # Before it is tried: the step reads the context from the store.
+        await self.journal.commit()
         self.restarts += 1
-        self.journal.note(ev.RunResumed())
 
     def remember(self, path: Path, key: str, value: Json) -> None:
         """What `once` kept."""

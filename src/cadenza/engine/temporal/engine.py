@@ -6,7 +6,8 @@ import asyncio
 import gc
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -18,37 +19,34 @@ from ...errors import (
     RunNotActive,
 )
 from ...history import event as ev
-from ...history.event import Suspension
 from ...history.record import ENDED
-from ...history.resume import first_rest_after, refuse, resolve
 from ...history.rewind import TravelRequest, rewind
 from ...history.snapshot import Snapshot, fold
 from ...model.graph import Graph
 from ...model.graph import to_json as graph_to_json
 from ...model.path import Path
-from ...model.values import Json, limited, plain
+from ...model.values import Json, limited
 from ...model.workflow import Workflow
-from ...store.base import RunRow, Stored
+from ...store.base import RunRow
 from ...store.packing import Codec
 from ...tracing.leg import Telemetry
 from ...tracing.options import Asked
 from .. import owner
-from ..answers import answered_before, check_all
-from ..base import Attached, Chore, Registry, Resuming, Starting
-from ..checking import begin_of, check_travel, split_context
+from ..base import Attached, Chore, Registry, Starting
+from ..checking import begin_of, check_travel, split_context, split_travel
 from ..feed import Feed
 from ..hooks import Hooks
 from .activities import Home, homes
-from .calls import Gone, MustSendAgain, update_id
-from .carry import carry
+from .answering import Answering
+from .calls import Gone, MustSendAgain
 from .converter import client_with
-from .messages import LARGEST, Wish, carried, event_to_json
+from .messages import LARGEST, event_to_json
 from .mirror import Mirror
-from .waiting import Waiting
+from .waiting import seen
 from .worker import Serving, WorkerOptions
 
 
-class TemporalEngine(Waiting):
+class TemporalEngine(Answering):
     """Runs workflows on Temporal: `Cadenza(store=..., engine=TemporalEngine(client, task_queue="..."))`.
 
     The store is a mirror that inbox, lists and results are read from; it must be the same for all apps and workers of the task
@@ -89,6 +87,7 @@ class TemporalEngine(Waiting):
         assert self.client is not None
         self.client = client_with(self.client, self._codec or attached.codec)
         self._attached = attached
+        self.telemetry = Telemetry(attached.tracing)
         self.mirror = Mirror(attached.store, attached.clock, self._owner, self.feed, self.hooks)
 
     # ------------------------------------------------------------------ workers
@@ -116,8 +115,7 @@ class TemporalEngine(Waiting):
                 workflows=workflows,
                 secret_keys=self.attached.secret_keys,
                 value_limit=min(self.attached.value_limit, LARGEST),
-                telemetry=Telemetry(self.attached.tracing),
-                loop=asyncio.get_running_loop(),
+                telemetry=self.telemetry,
                 signal=self._signal,
                 remembered=self._remembered,
             )
@@ -157,148 +155,22 @@ class TemporalEngine(Waiting):
         event, secrets = begin_of(workflow, starting, self.attached.secret_keys)
         limited(event.input, self.attached.value_limit, f"the input of workflow {workflow.id}")
         limited(event.state, self.attached.value_limit, f"the state of workflow {workflow.id}")
-        self._keep_secrets(run_id, secrets)
-        given = self._given(workflow.graph, row, event)
+        self.keep_secrets(run_id, secrets)
+        leg = self.leg(workflow, row, Snapshot(), starting.tracing)
+        event = replace(event, span=leg.begin("start"))
+        return await seen(leg, self._started(workflow.graph, row, event, wait=starting.wait))
+
+    async def _started(self, graph: Graph, row: RunRow, event: ev.RunStarted, *, wait: bool) -> Snapshot:
+        run_id = row.id
+        given = self.given(graph, row, event)
         try:
-            if not starting.wait:
+            if not wait:
                 await self.calls.start(given)
                 return await self.snapshot(run_id)
             report = await self.calls.start_and_wait(given, begun_is_enough=False)
         except WorkflowAlreadyStartedError:
             raise RunAlreadyStarted(run_id, (await self.row(run_id)).status) from None
         return await self.settled_by(run_id, report)
-
-    def _given(self, graph: Graph, row: RunRow, event: ev.Event | None, **more: Any) -> Json:
-        given: dict[str, Json] = {
-            "interpreter": 1,
-            "run": row.id,
-            "workflow": row.workflow,
-            "resource": row.resource,
-            "graph": graph_to_json(graph),
-            "begin": None if event is None else event_to_json(event, self.clock.now()),
-            "heartbeat": self.heartbeat.total_seconds(),
-            "searchable": self._searchable,
-            "leave_after": self._leave_after,
-        }
-        given |= {key: value for key, value in more.items() if value}
-        return carried(given, f"what run {row.id} begins with")
-
-    def _keep_secrets(self, run_id: str, secrets: Mapping[str, Any]) -> None:
-        if secrets and self._home is not None:
-            self._home.secrets.setdefault(run_id, {}).update(secrets)
-
-    # ------------------------------------------------------------------ answers
-
-    async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
-        """Answer suspensions and go on."""
-        self.own(await self.row(run_id))
-        context, secrets = split_context(resuming.context, self.attached.secret_keys)
-        if resuming.dry_run:
-            return await self._rehearsed(workflow, run_id, resuming)
-        self._keep_secrets(run_id, secrets)
-        wish = Wish(
-            request=resuming.request,
-            data=limited(
-                plain(resuming.data, "resume data"), self.attached.value_limit, f"an answer to run {run_id}"
-            ),
-            context=context,
-            run_count=resuming.run_count,
-            actor=resuming.actor,
-            via=resuming.via,
-            idempotency_key=resuming.idempotency_key,
-            wait=resuming.wait,
-        )
-        report: Json = None
-        while report is None:
-            try:
-                report = await self._send(run_id, wish)
-            except Gone:
-                if (found := await self._answered_late(workflow, run_id, resuming)) is not None:
-                    return found
-        if not wish.wait:
-            await self.take_in(run_id, report)
-            return await self.snapshot(run_id)
-        return await self.outcome(run_id, report)
-
-    async def _send(self, run_id: str, wish: Wish) -> Json:
-        data = carried(wish.to_json(), f"an answer to run {run_id}")
-        id_ = update_id(wish.idempotency_key, data["request"], wish.data)
-        try:
-            return await self.calls.update(run_id, "answer", data, id=id_)
-        except MustSendAgain as read:
-            id_ = update_id(wish.idempotency_key, [data["request"], "read"], wish.data)
-            return await self.calls.update(run_id, "answer", {**data, "replies": read.replies}, id=id_)
-
-    async def _rehearsed(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
-        """Check an answer against the store, and do nothing."""
-        stored = await self.load(run_id)
-        snapshot = fold(stored.entries)
-        if answered_before(lambda: workflow, resuming, stored.suspensions):
-            return snapshot
-        graph = await self.graph(workflow, run_id, snapshot)
-        check_all(lambda: workflow, resuming, run_id, snapshot, stored.suspensions, graph)
-        return snapshot
-
-    async def _answered_late(
-        self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming
-    ) -> Snapshot | None:
-        """What an answer gets that comes to a run without a workflow; None where one was started that may take it."""
-        await self.last_words(run_id)
-        stored = await self.load(run_id)
-        earlier = answered_before(lambda: workflow, resuming, stored.suspensions)
-        snapshot = fold(stored.entries)
-        if earlier:
-            return first_rest_after(stored.entries, {row.id for row in earlier}) or snapshot
-        graph = await self.graph(workflow, run_id, snapshot)
-        resolve(resuming.request, run_id, snapshot, stored.suspensions, graph)
-        # It waits, and its workflow was terminated or forgotten: the journal has all that is needed to go on.
-        await self._revive(stored, snapshot, graph, None)
-        return None
-
-    async def _revive(self, stored: Stored, snapshot: Snapshot, graph: Graph, event: ev.Event | None) -> Json:
-        state = carry(snapshot, stored.suspensions)
-        given = self._given(graph, stored.run, event, state=state)
-        return await self.calls.start_and_wait(given, begun_is_enough=event is None, again=True)
-
-    async def withdraw(
-        self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
-    ) -> None:
-        """Close an open suspension without an answer: its step fails."""
-        self.own(await self.row(row.run_id))
-        closure = {
-            "suspension_id": row.id,
-            "state": "canceled",
-            "reason": reason,
-            "actor": actor,
-            "via": via,
-        }
-        try:
-            await self.take_in(row.run_id, await self.calls.update(row.run_id, "close", closure))
-        except Gone:
-            refuse(await self.store.suspension(row.id) or row)
-            raise
-
-    async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
-        """The run's own timer does that."""
-        return False
-
-    async def set_claimant(self, row: Suspension, claimant: str | None) -> bool:
-        """Let *claimant* (None: nobody) have claimed an open row; False where it has changed since *row* was read."""
-        return await self._changed(row, "claim", [row.id, row.claimed_by, claimant])
-
-    async def extend(self, row: Suspension, deadline: datetime, due_at: datetime | None) -> bool:
-        """Give an open row another deadline; False where it is not open."""
-        due = due_at.isoformat() if due_at is not None else None
-        return await self._changed(row, "extend", [row.id, deadline.isoformat(), due])
-
-    async def _changed(self, row: Suspension, name: str, data: Json) -> bool:
-        self.own(await self.row(row.run_id))
-        try:
-            report = await self.calls.update(row.run_id, name, data)
-        except Gone:
-            return False
-        await self.take_in(row.run_id, report)
-        return bool(report["done"])
 
     # ------------------------------------------------------------------ restart, time travel, cancel
 
@@ -315,18 +187,27 @@ class TemporalEngine(Waiting):
         row = self.own(await self.row(run_id))
         if row.status in ENDED or row.status in {"pending", "suspended"}:
             raise RunNotActive(run_id, row.status)
-        _, secrets = split_context(context, self.attached.secret_keys)
-        self._keep_secrets(run_id, secrets)
-        try:
-            report = await self.calls.update(run_id, "restart", data=True)
-            return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
-        except Gone:
-            stored = await self.load(run_id)
-            snapshot = fold(stored.entries)
-            if snapshot.status in ENDED:
-                return snapshot
-            graph = await self.graph(workflow, run_id, snapshot)
-            return await self.settled_by(run_id, await self._revive(stored, snapshot, graph, ev.RunResumed()))
+        kept, secrets = split_context(context, self.attached.secret_keys)
+        self.keep_secrets(run_id, secrets)
+        while True:
+            try:
+                report = await self.calls.update(run_id, "restart", {"wait": wait, "context": kept})
+            except Gone:
+                stored = await self.load(run_id)
+                snapshot = fold(stored.entries)
+                if snapshot.status in ENDED:
+                    return snapshot
+                graph = await self.graph(workflow, run_id, snapshot)
+                try:
+                    report = await self.revive(
+                        stored, snapshot, graph, ev.RunResumed(context=kept), wait=wait
+                    )
+                except WorkflowAlreadyStartedError:
+                    continue
+            if wait:
+                return await self.settled_by(run_id, report)
+            await self.take_in(run_id, report)
+            return await self.snapshot(run_id)
 
     @property
     def under_way(self) -> int:
@@ -348,15 +229,31 @@ class TemporalEngine(Waiting):
         wait: bool = True,
     ) -> Snapshot:
         """Go back to a place and on from there, in a new execution."""
-        self.own(await self.row(run_id))
+        row = self.own(await self.row(run_id))
+        travel, secrets = split_travel(travel, self.attached.secret_keys)
+        leg = self.leg(workflow, row, await self.snapshot(run_id), tracing)
+        rewinding = self._rewound(workflow, run_id, travel, secrets, leg.begin("time_travel"), wait=wait)
+        return await seen(leg, rewinding)
+
+    async def _rewound(
+        self,
+        workflow: Workflow[Any, Any],
+        run_id: str,
+        travel: TravelRequest,
+        secrets: Mapping[str, Any],
+        span: ev.SpanRef | None,
+        *,
+        wait: bool,
+    ) -> Snapshot:
         graph = workflow.graph
         while True:
             stored = await self.load(run_id)
             snapshot = fold(stored.entries)
             if snapshot.status in {"running", "waiting"}:
                 raise RunAlive(run_id, "temporal")
-            event = rewind(travel, snapshot, graph)
+            event = replace(rewind(travel, snapshot, graph), span=span)
             check_travel(workflow, travel, event, snapshot, graph)
+            self.keep_secrets(run_id, secrets)
             begin = {
                 "begin": event_to_json(event, self.clock.now()),
                 "graph": graph_to_json(graph),
@@ -369,7 +266,10 @@ class TemporalEngine(Waiting):
                 await self.store.wait(run_id, stored.run, 0.1)
                 continue
             except Gone:
-                report = await self._revive(stored, snapshot, graph, event)
+                try:
+                    report = await self.revive(stored, snapshot, graph, event, wait=wait)
+                except WorkflowAlreadyStartedError:
+                    continue
             return await self.settled_by(run_id, report) if wait else await self.snapshot(run_id)
 
     async def cancel(self, workflow: Workflow[Any, Any], run_id: str) -> bool:
@@ -378,20 +278,21 @@ class TemporalEngine(Waiting):
         if row.status in ENDED:
             return False
         if row.status == "pending":
-            given = self._given(workflow.graph, row, None, stop=True)
+            given = self.given(workflow.graph, row, None, stop=True)
             with suppress(WorkflowAlreadyStartedError):
                 await self.take_in(run_id, await self.calls.start_and_wait(given, begun_is_enough=False))
                 return True
-        if self._home is not None:
-            self._home.stop(run_id)
         try:
             report = await self.calls.update(run_id, "cancel", None)
         except Gone:
             await self.last_words(run_id)
             return False
+        if report["done"] and self._home is not None:
+            # Not before: a step that ends at once could end the run before it knows that it is to stop.
+            self._home.stop(run_id)
         await self.take_in(run_id, report)
         return bool(report["done"])
 
     async def forget(self, run: RunRow) -> None:
         """*run* is about to be removed from the store: Temporal need not keep it any longer."""
-        await self.calls.terminate(run.id, "removed by delete_run()")
+        await self.calls.terminate(run.id, "removed from the store")

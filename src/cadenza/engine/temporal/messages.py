@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -182,10 +182,14 @@ class Wish:
     idempotency_key: str | None = None
     wait: bool = True
     replies: dict[str, Json] | None = None
+    # The span of the leg that it begins: of who asks, never of the workflow.
+    span: ev.SpanRef | None = None
 
     def to_json(self) -> Json:
         """For an update."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
+        if (span := data.pop("span")) is not None:
+            data["span"] = asdict(span)
         data["request"] = {name: getattr(self.request, name) for name in ResumeRequest.__slots__}
         return data
 
@@ -195,7 +199,8 @@ def wish_from_json(data: Json) -> Wish:
     request = dict(data["request"])
     if request["step"] is not None:
         request["step"] = path_of(request["step"])
-    return Wish(**{**data, "request": ResumeRequest(**request)})
+    span = ev.SpanRef(**data["span"]) if "span" in data else None
+    return Wish(**{**data, "request": ResumeRequest(**request), "span": span})
 
 
 def kept_wish(suspension_id: str, found: Json) -> Wish:

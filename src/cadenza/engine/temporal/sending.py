@@ -61,7 +61,7 @@ class Sending:
                 await workflow.sleep(linger)
                 self._lingering = False
             while self.outbox:
-                await self._flush()
+                await self._mirror(self.outbox.take())
         except asyncio.CancelledError:
             return  # whoever hurried it has forgotten it already
         self._flusher = None
@@ -73,10 +73,10 @@ class Sending:
             self._flusher = None
             self._lingering = False
 
-    async def _flush(self) -> None:
+    async def _mirror(self, parts: Sequence[Json]) -> None:
         await workflow.execute_activity(
             MIRROR,
-            self.message(self.outbox.take()),
+            self.message(parts),
             start_to_close_timeout=timedelta(minutes=5),
             retry_policy=AGAIN,
         )
@@ -86,7 +86,7 @@ class Sending:
         self._hurry()
         await workflow.wait_condition(lambda: self._flusher is None)
         while self.outbox:
-            await self._flush()
+            await self._mirror(self.outbox.take())
 
     def message(self, parts: Sequence[Json], **more: Json) -> Json:
         """What an activity is given."""
@@ -104,11 +104,6 @@ class Sending:
         self._hurry()
         parts = self.outbox.take()
         while self.outbox or size_of(parts) > BATCH * 3:
-            await workflow.execute_activity(
-                MIRROR,
-                self.message(parts),
-                start_to_close_timeout=timedelta(minutes=5),
-                retry_policy=AGAIN,
-            )
+            await self._mirror(parts)
             parts = self.outbox.take()
         return parts

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 
 from temporalio.client import Client
 
-from ...errors import AppClosed, RunHeld
+from ...errors import AppClosed, RunHeld, StoreBehind
 from ...history.resume import first_rest_after
 from ...history.snapshot import Snapshot, fold
 from ...model.values import Json
 from ...model.workflow import Workflow
-from .calls import Calls, Gone
-from .mirror import Mirror
+from ...store.base import RunRow
+from ...tracing.leg import Leg, Telemetry
+from ...tracing.options import Asked
+from .calls import Calls, Gone, MustSendAgain
+from .mirror import Mirror, NotYet
 from .reading import MirrorReading
 
 # How long, in seconds, a waiter waits for news of a run before it looks again, and for the mirror to have it.
 _LOOK = 1.0
 _PATIENCE = 30.0
+
+
+async def seen(leg: Leg, doing: Awaitable[Snapshot]) -> Snapshot:
+    """What *doing* gives, with which *leg* ends."""
+    try:
+        found = await doing
+    except BaseException as error:
+        leg.end(error)
+        raise
+    leg.end(None, found)
+    return found
 
 
 class Waiting(MirrorReading):
@@ -26,6 +41,11 @@ class Waiting(MirrorReading):
     client: Client | None
     task_queue: str
     mirror: Mirror
+    telemetry: Telemetry
+
+    def leg(self, workflow: Workflow[Any, Any], row: RunRow, run: Snapshot, asked: Asked) -> Leg:
+        """The leg that a call begins: seen here, where it is waited for, and never by the workflow, which is replayed."""
+        return Leg(self.telemetry, workflow, row, run, asked)
 
     async def settled_by(self, run_id: str, report: Json) -> Snapshot:
         """The run as *report* has it, or when it has ended or waits for people only."""
@@ -33,9 +53,11 @@ class Waiting(MirrorReading):
             await self.take_in(run_id, report)
             report = await self.rest_of(run_id, after=report.get("seq", 0))
         await self.take_in(run_id, report)
+        found = fold(entry for entry in await self.store.entries(run_id) if entry.seq <= report["seq"])
         if report["status"] == "held":
-            raise RunHeld(run_id, report["held"] or "")
-        return fold(entry for entry in await self.store.entries(run_id) if entry.seq <= report["seq"])
+            # A report that was made of the store's row does not say why.
+            raise RunHeld(run_id, report["held"] or found.held or "")
+        return found
 
     async def settled(self, workflow: Workflow[Any, Any], run_id: str) -> Snapshot:
         """The run when it has ended or waits for people only, whichever worker goes on with it."""
@@ -48,12 +70,15 @@ class Waiting(MirrorReading):
 
     async def rest_of(self, run_id: str, *, after: int) -> Json:
         """How the run stands at its next rest, beyond entry *after*."""
+        row = await self.row(run_id)
         try:
             report = await self.calls.update(run_id, "rest", data=False)
         except Gone:
             return await self.last_words(run_id, after=after)
+        except MustSendAgain:  # many wait there already: those of the store are as many as there are
+            await self.store.wait(run_id, row, _LOOK)
+            return {"moved": True, "seq": after, "parts": []}
         if report.get("moved"):
-            row = await self.row(run_id)
             await self.store.wait(run_id, row, _LOOK / 10)
         return report
 
@@ -68,10 +93,17 @@ class Waiting(MirrorReading):
         return {"seq": row.seq, "status": row.status, "held": None, "parts": []}
 
     async def take_in(self, run_id: str, report: Json) -> None:
-        """See that the store has what *report* says: it may come here before the worker has written it."""
-        if "seq" in report:
-            await self.mirror.apply(run_id, report["parts"], patience=_PATIENCE)
-            await self.mirror.reach(run_id, report["seq"], patience=_PATIENCE)
+        """See that the store has what *report* says: it may come here before the worker has written it.
+
+        Raises `StoreBehind`.
+        """
+        if "seq" not in report:
+            return
+        try:
+            await self.mirror.apply(run_id, report["parts"], need=report["seq"], patience=_PATIENCE)
+        except NotYet:
+            row = await self.row(run_id)
+            raise StoreBehind(run_id, found=row.seq, wanted=report["seq"]) from None
 
     async def outcome(self, run_id: str, report: Json) -> Snapshot:
         """The run when it first had ended or waited for people only after the answers that *report* names."""

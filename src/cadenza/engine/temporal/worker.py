@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from .workflow import RunWorkflow
 
 if TYPE_CHECKING:
     from .engine import TemporalEngine
+
+_log = logging.getLogger("cadenza")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,25 +70,32 @@ class Serving:
         self._task = asyncio.get_running_loop().create_task(
             self._worker.run(), name="cadenza temporal worker"
         )
+        self._task.add_done_callback(self._say_if_failed)
 
-    async def run(self) -> None:
-        """Serve until it is stopped or fails."""
-        self.start()
-        assert self._task is not None
-        await self._task
+    def _say_if_failed(self, task: asyncio.Task[None]) -> None:
+        """Nobody awaits the worker: that it has failed must be heard all the same."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            _log.error(
+                "the worker of task queue %r has ended, its runs wait for another: %s",
+                self._engine.task_queue,
+                error,
+                exc_info=error,
+            )
 
     async def stop(self) -> None:
         """Take no more tasks; steps that run may end within the grace of the options."""
         task, self._task = self._task, None
+        worker, self._worker = self._worker, None
         await self._looker.stop()
-        if task is not None and self._worker is not None:
-            await self._worker.shutdown()
+        if worker is not None:
+            await worker.shutdown()
+        if task is not None:
             await asyncio.gather(task, return_exceptions=True)
-            self._worker = None
 
     def die(self) -> None:
-        """Play the death of this process: what runs is not heard of again."""
-        task, self._task = self._task, None
+        """Play the death of this process: what runs is not heard of again. `stop` then waits until nothing moves here."""
+        self._worker = None
         self._looker.die()
-        if task is not None:
-            task.cancel()
+        if self._task is not None:
+            self._task.cancel()

@@ -58,6 +58,12 @@ class RunWorkflow:
             return self._report()
         return await self._settled()
 
+    @rest.validator
+    def _check_rest(self, begun_is_enough: Json) -> None:
+        # Refused here it leaves no trace: who looks again and again would fill the history.
+        if not begun_is_enough and not self._drive.settled and self._drive.waiters >= _WAITERS:
+            raise Unchecked({})
+
     async def _settled(self, **more: Json) -> Json:
         drive = self._drive
         if not drive.settled and drive.waiters >= _WAITERS:
@@ -103,7 +109,7 @@ class RunWorkflow:
                 raise refusal(error) from error
         replies = wish.replies or {}
         data = {row.id: replies.get(row.id, wish.data) for row in targets}
-        drive.take(drive.rows.answer(targets, wish, data, drive.graph, workflow.now()))
+        drive.take(drive.rows.answer(targets, wish, data, drive.graph, workflow.now()), wish.span)
         return targets
 
     @answer.validator
@@ -192,15 +198,16 @@ class RunWorkflow:
         return self._report(done=not ended)
 
     @workflow.update(name="restart")
-    async def restart(self, wait: Json) -> Json:
-        """Go on with a run that is held, or was under way; how it stands then, or at once."""
+    async def restart(self, data: Json) -> Json:
+        """Go on with a run that is held, or was under way; how it stands then, or at once: {wait, context}, or wait alone."""
+        asked = data if isinstance(data, dict) else {"wait": data, "context": {}}
         drive = self._drive
         if drive.run.status == "held":
-            drive.resume_held()
-        return await self._settled() if wait else self._report()
+            await drive.resume_held(asked["context"])
+        return await self._settled() if asked["wait"] else self._report()
 
     @restart.validator
-    def _check_restart(self, wait: Json) -> None:
+    def _check_restart(self, data: Json) -> None:
         if self._drive.settled and self._drive.run.status != "held":
             raise refusal(RunNotActive(self._drive.run_id, self._drive.run.status))
 

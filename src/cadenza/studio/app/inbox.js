@@ -130,7 +130,7 @@ function Deadline({ at }) {
 /** What happens at the deadline, in words. @param {any} question */
 function thereafter(question) {
   const then = question.on_timeout;
-  if (!then || !then.kind) return "then it keeps waiting, marked as expired";
+  if (!then || !then.kind) return "and it keeps waiting after that";
   if (then.kind === "fail") return "then the step fails";
   if (then.kind === "bail") return "then the run ends early, as done";
   return html`then this is the answer: <code>${JSON.stringify(then.answer)}</code>`;

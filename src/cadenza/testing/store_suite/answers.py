@@ -42,7 +42,7 @@ def resting(*questions: ev.Suspension) -> Write:
 
 def with_answer(expect: int = 1, **fields: Any) -> Write:
     """What an answerer would write if it got the lease."""
-    return write(expect, claim=claim("two", now=after(9)), taken=["s"], **fields)
+    return write(expect, claim=claim("two", now=after(9)), **fields)
 
 
 async def exercise_suspensions_come_back_whole_and_in_the_order_they_were_opened(
@@ -110,7 +110,7 @@ async def exercise_the_driver_learns_of_signals_with_its_next_write(make_store: 
         await store.answer(reply_to("t"))
         await store.request_cancel("r", after(10))
         receipt = Receipt(epoch=1, signals=3, cancel_requested=True)
-        assert await store.append(write(1, epoch=1, taken=["s"])) == receipt
+        assert await store.append(write(1, epoch=1)) == receipt
         assert await store.claim("r", claim("two", dead=1)) == replace(receipt, epoch=2)
 
 
@@ -156,7 +156,7 @@ async def exercise_of_many_answers_at_once_one_is_taken(make_store: MakeStore) -
 async def exercise_answers_to_two_questions_at_once_are_both_taken(make_store: MakeStore) -> None:
     rows = [question(), question("t")]
     async with opened(make_store, first=resting(*rows)) as store:
-        calls = [reply_to(row.id, write=replace(with_answer(), taken=[row.id])) for row in rows]
+        calls = [reply_to(row.id, write=with_answer()) for row in rows]
         found = await asyncio.gather(*map(store.answer, calls))
         # The first to come drives the run; it sees the other's signal.
         assert sorted(one.receipt is not None for one in found if isinstance(one, Accepted)) == [False, True]

@@ -116,7 +116,7 @@ async def exercise_an_owner_that_is_known_to_live_keeps_a_lease_that_has_run_out
 async def exercise_what_a_driver_has_heard_is_no_reason_to_take_a_run_up(make_store: MakeStore) -> None:
     async with opened(make_store, first=write(claim=claim(), opened=[question(), question("t")])) as store:
         await store.answer(reply_to("s"))
-        rest = write(1, epoch=1, head=RESTING, taken=["s"], release=True, signals=1)
+        rest = write(1, epoch=1, head=RESTING, release=True, signals=1)
         assert (await store.append(rest)).released
         row = (await whole(store)).run
         assert (row.signals, row.heard) == (1, 1)
