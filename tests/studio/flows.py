@@ -95,6 +95,7 @@ correction = Workflow("correction", input=int, output=str).then(correct).commit(
 inner = Workflow("inner", input=int).parallel([approve, stamp]).then(join).commit()
 outer = Workflow("outer", input=int, output=str).then(inner).commit()
 ratings = Workflow("ratings", input=list[str]).foreach(rate, concurrency=5).commit()
+crowd = Workflow("crowd", input=list[str]).foreach(rate, concurrency=300).commit()
 quick = Workflow("quick", input=int).then(hurry).commit()
 tight = Workflow("tight", input=int).then(strict).commit()
 sums = Workflow("sums", input=int).then(plus).then(plus.clone(id="again")).commit()
@@ -103,6 +104,8 @@ wide = long("wide", 200)
 
 
 def make(store: str) -> Cadenza:
-    app = Cadenza(store=store, workflows=[pay, correction, outer, ratings, quick, tight, sums, shaky, wide])
+    app = Cadenza(
+        store=store, workflows=[pay, correction, outer, ratings, crowd, quick, tight, sums, shaky, wide]
+    )
     app.schedule(sums, cron="0 6 * * *", id="every-morning", input_data=1)
     return app

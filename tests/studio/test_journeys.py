@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 from playwright.sync_api import Browser, Page, expect
 
-from .live import Server, person
+from .live import ROOT, Server, person
 
 OPEN = re.compile("Waits for a person")
 
@@ -52,10 +54,12 @@ def test_by_keyboard_alone(browser: Browser, server: Server) -> None:
         page.keyboard.press("?")
         expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
         page.keyboard.press("Escape")
-        while page.evaluate(
-            "() => document.activeElement.name !== 'amount' && document.activeElement.tagName !== 'INPUT'"
-        ) or (page.evaluate("() => document.activeElement.id") == "inbox-label"):
+        amount = page.get_by_label("Amount")
+        for _ in range(60):
             page.keyboard.press("Tab")
+            if amount.evaluate("(field) => field === document.activeElement"):
+                break
+        expect(amount).to_be_focused()
         page.keyboard.type("5")
         page.keyboard.press("Tab")
         page.keyboard.type("a typo")
@@ -265,11 +269,6 @@ def test_many_runs_and_a_large_graph(browser: Browser, server: Server) -> None:
 
 def fill(store: str, count: int) -> None:
     """*count* runs that wait. In a process of its own: Playwright has this thread's loop."""
-    import subprocess
-    import sys
-
-    from .live import ROOT
-
     program = (
         "import asyncio, sys; from tests.studio.flows import make\n"
         "async def main():\n"
