@@ -15,6 +15,9 @@ from .stream import event_stream
 from .told import ExplanationTold, RunState, RunsTold, question_told, run_told, runs_told
 from .visited import RecordsTold, records_told
 
+# How often a run is read, at most, until nothing has happened meanwhile.
+_READINGS = 5
+
 
 async def list_runs(call: Call[RunsAsked, None]) -> RunsTold:
     query = call.query.model_dump()
@@ -26,10 +29,18 @@ async def list_runs(call: Call[RunsAsked, None]) -> RunsTold:
 
 async def get_run(call: Call[None, None]) -> RunState:
     row = await own_run(call, call.path["run_id"])
-    state: Any = await (await call.cadenza.get_run(row.id)).get_state()
-    questions = await call.cadenza.inbox.list(run_id=row.id, limit=None)
+    run = await call.cadenza.get_run(row.id)
+    readings = 0
+    while True:
+        state: Any = await run.get_state()
+        questions = await call.cadenza.inbox.list(run_id=row.id, limit=None)
+        latest, readings = await own_run(call, row.id), readings + 1
+        if (latest.seq, latest.status) == (row.seq, row.status) or readings == _READINGS:
+            break
+        row = latest
+    # Of a run that never rests the older row is told: by the newer one it might be done, and have no result.
     return RunState(
-        run=run_told(await own_run(call, row.id), questions.items),
+        run=run_told(row, questions.items),
         input=state.input,
         result=getattr(state, "result", None),
         error=getattr(state, "error", None),
