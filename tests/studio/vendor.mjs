@@ -1,9 +1,12 @@
-// Makes src/cadenza/studio/vendor/ (or the folder that is named): one small module, with the licences of what is in it.
+// Makes src/cadenza/studio/vendor/preact.js and LICENSES/preact-and-htm.txt, or both in the folder that is named.
 import { readFile, writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-const target = process.argv[2] ? pathToFileURL(`${process.argv[2]}/`) : new URL("../../src/cadenza/studio/vendor/", import.meta.url);
+const root = new URL("../../", import.meta.url);
+const [target, licences] = process.argv[2]
+  ? [pathToFileURL(`${process.argv[2]}/`), pathToFileURL(`${process.argv[2]}/`)]
+  : [new URL("src/cadenza/studio/vendor/", root), new URL("LICENSES/", root)];
 const parts = ["preact", "htm"];
 const about = await Promise.all(
   parts.map(async (name) => {
@@ -22,6 +25,6 @@ await build({
   banner: { js: `// ${about.map((part) => `${part.name} ${part.version} (${part.license})`).join(", ")}; made by \`make vendor\`.` },
 });
 await writeFile(
-  new URL("LICENSES.txt", target),
+  new URL("preact-and-htm.txt", licences),
   about.map((part) => `${part.name} ${part.version}\n\n${part.text.trim()}\n`).join(`\n${"-".repeat(80)}\n\n`),
 );
