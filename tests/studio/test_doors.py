@@ -91,6 +91,7 @@ def test_colours_are_kept(browser: Browser, server: Server) -> None:
         page.goto("#/runs")
         light = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
         page.get_by_label("Colours").select_option("dark")
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         page.reload()
         expect(page.get_by_label("Colours")).to_have_value("dark")
         assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") != light
