@@ -92,17 +92,20 @@ def rage(store: str, seconds: float, seed: int, *, beside: Callable[[Random], No
 async def finish(store: str) -> list[Stored]:
     """Let everything that is left come to its end, and load it."""
     async with Cadenza(store=store, workflows=[flow, inner, race]) as app:
-        async with asyncio.timeout(_AFTERMATH):
-            while True:
-                for item in (await app.inbox.list(limit=None)).items:
-                    try:
-                        await app.inbox.answer(item.id, "aftermath", wait=False)
-                    except CadenzaError:
-                        continue  # a rival of one that was just answered, or a run that has ended
-                left = await app.list_runs(status=["running", "waiting", "suspended", "held"], limit=None)
-                if not left.runs:
-                    break
-                await asyncio.sleep(0.05)  # noqa: TID251  real processes' leftovers take real time
+        until = time.monotonic() + _AFTERMATH
+        while True:
+            for item in (await app.inbox.list(limit=None)).items:
+                try:
+                    await app.inbox.answer(item.id, "aftermath", wait=False)
+                except CadenzaError:
+                    continue  # a rival of one that was just answered, or a run that has ended
+            left = await app.list_runs(status=["running", "waiting", "suspended", "held"], limit=None)
+            if not left.runs:
+                break
+            if time.monotonic() > until:
+                told = [f"{await (await app.get_run(row.id)).explain()}\n{row}" for row in left.runs]
+                raise AssertionError("\n".join([f"{left.total} runs are stuck:", *told]))
+            await asyncio.sleep(0.05)  # noqa: TID251  real processes' leftovers take real time
         found = [await app.store.load(row.id) for row in (await app.store.find(RunQuery(limit=None))).runs]
         return [stored for stored in found if stored is not None]
 
