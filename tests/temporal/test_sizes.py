@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cadenza import Scope, StepContext, Workflow, step
+from cadenza.errors import ValueTooLarge
 
 from .conftest import MakeApp
 
@@ -69,3 +70,29 @@ async def test_a_large_run_passes_from_execution_to_execution(make_app: MakeApp)
         result = await run.resume(resume_data=5, output_options={"include_state": True})
         assert result.result == 15
         assert sum(len(part) for part in (result.state or {}).values()) == 1_500_000
+
+
+async def test_what_temporal_cannot_carry_is_refused_with_its_size(make_app: MakeApp) -> None:
+    @step
+    async def swell(value: str, ctx: StepContext) -> str:
+        return "x" * (3 * 1024 * 1024) if value == "swell" else value
+
+    @step
+    async def ask(value: str, ctx: StepContext) -> str:
+        return await ctx.ask(str, question="small?")
+
+    flow = Workflow("heavy", input=str).then(swell).then(ask).commit()
+    large = "x" * (3 * 1024 * 1024)
+    async with make_app(flow) as app:
+        with pytest.raises(ValueTooLarge, match=r"3,\d{3},\d{3} bytes.* 1,900,000"):
+            await (await app.workflow(flow).create_run()).start(input_data=large)
+        # A step whose output is too large fails, as one would that raised.
+        failed = await (await app.workflow(flow).create_run()).start(input_data="swell")
+        assert failed.status == "failed"
+        assert "3,145,730 bytes of JSON, where 1,900,000 are allowed" in failed.error.message
+        # An answer that is too large is refused, and the question stays open.
+        run = await app.workflow(flow).create_run()
+        await run.start(input_data="small")
+        with pytest.raises(ValueTooLarge, match="1,900,000"):
+            await run.resume(resume_data=large)
+        assert (await run.resume(resume_data="small")).result == "small"
