@@ -173,16 +173,13 @@ class Run(Generic[Out]):
         `TimeTravelTarget`, `RunAlive`.
         """
         target = target_of(step)
-        records = records_of(context or {})
-        for nested, inner in (nested_steps_context or {}).items():
-            records |= records_of(inner, tuple(nested.split(".")))
         travel = TravelRequest(
             target=target if not isinstance(target, str) else None,
             input=ABSENT if input_data is ABSENT else plain(input_data, "time travel"),
             resume=ABSENT if resume_data is ABSENT else plain(resume_data, "time travel"),
             state=None if initial_state is None else plain(initial_state, "time travel"),
             context=(runtime_context if runtime_context is not None else request_context) or {},
-            records=records,
+            records=records_of(context, nested_steps_context),
         )
         options = options_of(output_options)
         tracing = asked_of(tracing_context, tracing_options)

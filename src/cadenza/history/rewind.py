@@ -173,8 +173,20 @@ def _run_input(request: TravelRequest, snapshot: Snapshot, graph: Graph) -> Json
     return None
 
 
-def records_of(given: Mapping[str, Any], scope: Path = ROOT) -> dict[Path, tuple[Json, Json]]:
-    """The records of earlier steps that a caller gave: {id: {"payload", "output"}} or {dotted id: ...}."""
+def records_of(
+    given: Mapping[str, Any] | None, nested: Mapping[str, Mapping[str, Any]] | None
+) -> dict[Path, tuple[Json, Json]]:
+    """The records of earlier steps that a caller gave: {id: {"payload", "output"}} or {dotted id: ...}.
+
+    *nested* has those inside nested workflows, by the (dotted) id of the workflow.
+    """
+    found = _records(given or {}, ROOT)
+    for id_, inner in (nested or {}).items():
+        found |= _records(inner, tuple(id_.split(".")))
+    return found
+
+
+def _records(given: Mapping[str, Any], scope: Path) -> dict[Path, tuple[Json, Json]]:
     found: dict[Path, tuple[Json, Json]] = {}
     for id_, record in given.items():
         payload = record.get("payload") if isinstance(record, Mapping) else getattr(record, "payload", None)

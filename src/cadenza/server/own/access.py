@@ -9,6 +9,7 @@ from ...history.event import Suspension
 from ...store.base import RunRow
 from ..refusal import Refusal
 from ..route import Call
+from .told import RunTold, runs_told
 
 
 async def own_run(call: Call[Any, Any], run_id: str) -> RunRow:
@@ -33,6 +34,12 @@ async def own_question(call: Call[Any, Any]) -> Suspension:
     except RunNotFound:
         raise SuspensionNotFound(row.id) from None
     return row
+
+
+async def told_now(call: Call[Any, Any], run_id: str) -> RunTold:
+    """A run that who asks may see, as it is now. Raises `RunNotFound`."""
+    (told,) = await runs_told(call.cadenza.store, [await own_run(call, run_id)])
+    return told
 
 
 def actor_of(call: Call[Any, Any], named: str | None) -> str | None:

@@ -30,9 +30,9 @@ from ...store.base import RunRow
 from ...tracing.options import NOTHING_ASKED
 from ..refusal import Refusal
 from ..route import Call, Route
-from .access import actor_of, own_run
+from .access import actor_of, own_run, told_now
 from .asked import RestartAsked, StartAsked, TravelAsked
-from .told import RunTold, runs_told
+from .told import RunTold
 
 
 async def start_run(call: Call[None, StartAsked]) -> RunTold:
@@ -55,14 +55,14 @@ async def start_run(call: Call[None, StartAsked]) -> RunTold:
         if row.workflow != workflow.id:
             raise WrongWorkflow(run_id, row.workflow, workflow.id)
     await engine.start(workflow, run_id, starting)
-    return await _told(call, run_id)
+    return await told_now(call, run_id)
 
 
 async def cancel_run(call: Call[None, None]) -> RunTold:
     row, workflow = await _find(call)
     if not await call.cadenza.engine.cancel(workflow, row.id):
         raise RunEnded(row.id, (await own_run(call, row.id)).status)
-    return await _told(call, row.id)
+    return await told_now(call, row.id)
 
 
 async def restart_run(call: Call[None, RestartAsked]) -> RunTold:
@@ -70,15 +70,12 @@ async def restart_run(call: Call[None, RestartAsked]) -> RunTold:
     await call.cadenza.engine.restart(
         workflow, row.id, call.body.runtime_context, NOTHING_ASKED, wait=call.body.wait
     )
-    return await _told(call, row.id)
+    return await told_now(call, row.id)
 
 
 async def travel(call: Call[None, TravelAsked]) -> RunTold:
     row, workflow = await _find(call)
     body = call.body
-    records = records_of(body.context or {})
-    for nested, inner in (body.nested_steps_context or {}).items():
-        records |= records_of(inner, tuple(nested.split(".")))
     target = target_of(body.step)
     assert not isinstance(target, str)  # that would be the id of a suspension, which no text names
     request = TravelRequest(
@@ -87,20 +84,15 @@ async def travel(call: Call[None, TravelAsked]) -> RunTold:
         resume=body.given("resume_data"),
         state=body.initial_state,
         context=body.runtime_context or {},
-        records=records,
+        records=records_of(body.context, body.nested_steps_context),
     )
     await call.cadenza.engine.rewind(workflow, row.id, request, NOTHING_ASKED, wait=body.wait)
-    return await _told(call, row.id)
+    return await told_now(call, row.id)
 
 
 async def _find(call: Call[None, Any]) -> tuple[RunRow, Workflow[Any, Any]]:
     row = await own_run(call, call.path["run_id"])
     return row, call.cadenza.workflow(row.workflow).workflow
-
-
-async def _told(call: Call[None, Any], run_id: str) -> RunTold:
-    (told,) = await runs_told(call.cadenza.store, [await own_run(call, run_id)])
-    return told
 
 
 def _route(path: str, handler: Any, summary: str, **more: Any) -> Route[Any, Any]:

@@ -11,9 +11,9 @@ from ...errors import InvalidData, ScheduleNotFound, UnknownWorkflow
 from ...history.record import RunStatus
 from ...store.base import Fire, Schedule
 from ..route import Call, Route
-from .access import own_run
+from .access import told_now
 from .asked import FiresAsked, SchedulesAsked
-from .told import RunTold, runs_told
+from .told import RunTold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +95,7 @@ async def resume_schedule(call: Call[None, None]) -> ScheduleTold:
 async def run_schedule(call: Call[None, None]) -> RunTold:
     row = await _own(call)
     fire = await call.cadenza.schedules.run(row.id, actor=call.principal.name)
-    (told,) = await runs_told(call.cadenza.store, [await own_run(call, fire.run_id)])
-    return told
+    return await told_now(call, fire.run_id)
 
 
 async def _own(call: Call[Any, None]) -> Schedule:

@@ -55,16 +55,13 @@ async def travel(call: Call[Any, TimeTravel], found: Found, *, wait: bool) -> Sn
     """Go back to a step and on from there."""
     body = call.body
     refuse_steps(body)
-    records = records_of(body.context or {})
-    for nested, inner in (body.nested_steps_context or {}).items():
-        records |= records_of(inner, tuple(nested.split(".")))
     request = TravelRequest(
         target=_path(body.step),
         input=body.given("input_data"),
         resume=body.given("resume_data"),
         state=body.initial_state,
         context=context_of(body) or {},
-        records=records,
+        records=records_of(body.context, body.nested_steps_context),
     )
     return await call.cadenza.engine.rewind(
         found.workflow, found.row.id, request, tracing_of(body), wait=wait
