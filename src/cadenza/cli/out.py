@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ..errors import NotConfirmed
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -74,6 +76,21 @@ def ask(prompt: str) -> str:
         sys.stderr.write("\n")
         raise KeyboardInterrupt
     return line.strip()
+
+
+def confirmed(what: str, *, of: Sequence[str] = ()) -> bool:
+    """Whether a person says yes to *what*, having seen what it is *of*, a line each.
+
+    Raises `NotConfirmed` where there is nobody to ask.
+    """
+    if not can_ask():
+        raise NotConfirmed(what)
+    for line in of:
+        hint(line)
+    if ask(f"{what} cannot be undone. Go on? (yes/no): ").lower() in {"y", "yes"}:
+        return True
+    hint("nothing was done")
+    return False
 
 
 def document(value: Json) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from ..errors import NotConfirmed, RunNotFound
+from ..errors import RunNotFound
 from .given import JSON_HELP, moment, read_json
-from .out import ask, brief, can_ask, document, hint, local, one_or_many, paint, record, say, span, table
+from .out import brief, confirmed, document, hint, local, one_or_many, paint, record, say, span, table
 from .report import tell_result
 from .shapes import closing_json, plain_json, result_json, run_json
 from .target import HERE, Where, opened
@@ -210,20 +210,14 @@ async def rm(
 ) -> int:
     """Remove runs with their journals and questions, for good."""
     async with opened(where, code=False) as app:
-        rows = [await app.store.row(run_id) for run_id in run]
-        for run_id, row in zip(run, rows, strict=True):
+        told = []
+        for run_id in run:
+            row = await app.store.row(run_id)
             if row is None:
                 raise RunNotFound(run_id)
-        what = f"removing {one_or_many(len(run), 'run')}"
-        if not yes:
-            if not can_ask():
-                raise NotConfirmed(what)
-            for row in rows:
-                if row is not None:
-                    hint(f"  {row.id}  {row.workflow}  {row.status}  {local(row.created_at)}")
-            if ask(f"{what} cannot be undone. Go on? (yes/no): ").lower() not in {"y", "yes"}:
-                hint("nothing was done")
-                return 2
+            told.append(f"  {row.id}  {row.workflow}  {row.status}  {local(row.created_at)}")
+        if not yes and not confirmed(f"removing {one_or_many(len(run), 'run')}", of=told):
+            return 2
         for run_id in run:
             await app.delete_run(run_id)
     if where.json:

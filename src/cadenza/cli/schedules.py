@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from ..errors import InvalidOption, NotConfirmed
+from ..errors import InvalidOption
 from .given import JSON_HELP, Actor, moment, read_json, who
-from .out import ask, brief, can_ask, document, hint, local, paint, say, table
+from .out import brief, confirmed, document, local, paint, say, table
 from .report import tell_result
 from .shapes import fire_json, schedule_json
 from .target import HERE, Where, opened
@@ -182,13 +182,8 @@ async def rm(
     """Remove a schedule and its history; the runs that it started stay."""
     async with opened(where, code=False) as app:
         row = await app.schedules.get(id_)
-        what = f"removing schedule {row.id}"
-        if not yes:
-            if not can_ask():
-                raise NotConfirmed(what)
-            if ask(f"{what} cannot be undone. Go on? (yes/no): ").lower() not in {"y", "yes"}:
-                hint("nothing was done")
-                return 2
+        if not yes and not confirmed(f"removing schedule {row.id}"):
+            return 2
         await app.schedules.delete(row.id)
     if where.json:
         document({"removed": [row.id]})

@@ -8,7 +8,6 @@ import webbrowser
 from pathlib import Path
 from threading import Thread
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
@@ -83,12 +82,11 @@ def dev(
         folder.mkdir(exist_ok=True)
         store = f"sqlite:///{(folder / 'dev.db').absolute()}"
     port = port or _free_port()
-    page = f"http://127.0.0.1:{port}/"
     if not where.json:
-        say(f"the studio is at {page}")
+        say(f"the studio is at {_page(port)}")
         say(f"runs are in {without_password(store)}; Mastra Studio: npx mastra studio --server-port {port}")
     if on_terminal() if open is None else open:
-        Thread(target=_open_when_there, args=(page,), daemon=True).start()
+        Thread(target=_open_when_there, args=(port,), daemon=True).start()
     name = _name(where, target)
     serve_it(Serving(target=name, store=store, port=port, trace_url=trace_url, studio=True, reload=True))
 
@@ -99,13 +97,17 @@ def _free_port() -> int:
         return port
 
 
-def _open_when_there(page: str) -> None:
-    """Open *page* in the browser once the server listens; not at all where that takes longer than anybody waits."""
+def _page(port: int) -> str:
+    return f"http://127.0.0.1:{port}/"
+
+
+def _open_when_there(port: int) -> None:
+    """Open the studio in the browser once the server listens; not at all where that takes longer than anybody waits."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         try:
-            with socket.create_connection(("127.0.0.1", urlsplit(page).port or 80), timeout=1):
-                webbrowser.open(page)
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                webbrowser.open(_page(port))
                 return
         except OSError:
             time.sleep(0.1)
