@@ -18,7 +18,7 @@ from ..app import Cadenza
 from ..errors import ServeError
 from . import problem
 from .endpoint import Host, endpoint
-from .guard import Guard
+from .guard import Gate, Guard
 from .link_routes import link_face
 from .links import Links
 from .matching import WholeParts
@@ -80,7 +80,7 @@ def create_app(
         routes=routes,
         middleware=[
             *cross_origin(origins, studio=studio),
-            Middleware(Guard, origins=origins, hosts=hosts, studio=studio),
+            Middleware(Guard, gate=Gate(origins=origins, hosts=hosts, studio=studio)),
         ],
         exception_handlers={HTTPException: _no_route},
         lifespan=lifespan_of(cadenza),

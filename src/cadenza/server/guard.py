@@ -37,7 +37,11 @@ _HEADERS: Mapping[str, str] = {
 
 
 class Gate:
-    """What a request must pass. *origins*, *hosts* and *studio* are those of `Guard`."""
+    """What a request must pass.
+
+    *origins* are those of other pages that may change something here (`"https://studio.example"`), with *studio* also all that
+    this machine serves; *hosts* the names that a request may call this server by, None for any.
+    """
 
     def __init__(
         self, *, origins: Collection[str] = (), hosts: Collection[str] | None = None, studio: bool = False
@@ -66,22 +70,11 @@ class Gate:
 
 
 class Guard:
-    """An ASGI application around *app*.
+    """An ASGI application around *app*: only what passes *gate* reaches it."""
 
-    *origins* are those of other pages that may change something here (`"https://studio.example"`), with *studio* also all that
-    this machine serves; *hosts* the names that a request may call this server by, None for any.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        origins: Collection[str] = (),
-        hosts: Collection[str] | None = None,
-        studio: bool = False,
-    ) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
         self._app = app
-        self._gate = Gate(origins=origins, hosts=hosts, studio=studio)
+        self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
