@@ -58,8 +58,9 @@ class Answering(Waiting):
             idempotency_key=resuming.idempotency_key,
             wait=resuming.wait,
         )
-        await self._refuse_invalid(workflow, run_id, resuming)
-        leg = self.leg(workflow, row, await self.mirror.folded(run_id), resuming.tracing)
+        snapshot = await self.mirror.folded(run_id)
+        await self._refuse_invalid(workflow, run_id, snapshot, resuming)
+        leg = self.leg(workflow, row, snapshot, resuming.tracing)
         wish = replace(wish, span=leg.begin("resume"))
         return await seen(leg, self._taken(workflow, run_id, resuming, wish))
 
@@ -78,14 +79,15 @@ class Answering(Waiting):
             return await self.snapshot(run_id)
         return await self.outcome(run_id, report)
 
-    async def _refuse_invalid(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> None:
+    async def _refuse_invalid(
+        self, workflow: Workflow[Any, Any], run_id: str, snapshot: Snapshot, resuming: Resuming
+    ) -> None:
         """Raise `InvalidResumeData` where the store and today's code are enough to see it.
 
         That needs no worker, and says the same whether or not somebody else answers just now. All else the run says: it may
         know more than the store.
         """
         try:
-            snapshot = await self.mirror.folded(run_id)
             rows = await self.store.suspensions(SuspensionQuery(run_id=run_id, state=None, limit=None))
             if not answered_before(lambda: workflow, resuming, rows):
                 graph = await self.graph(workflow, run_id, snapshot)
