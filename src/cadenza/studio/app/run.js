@@ -21,13 +21,14 @@ export function RunView({ id, query }) {
   const mine = (/** @type {any} */ change) => change.run_id === id;
   const found = useQuery(path, {}, mine);
   const records = useQuery(`${path}/records`, {}, mine);
-  const explained = useQuery(`${path}/explain`, {}, mine);
   const state = found.data;
+  const stands = state && !ENDED.has(state.run.status) && state.run.status !== "running";
+  const explained = useQuery(stands ? `${path}/explain` : null, {}, mine);
   const workflow = useQuery(state ? `workflows/${encodeURIComponent(state.run.workflow)}` : null, {}, () => false);
-  const asked = useQuery("inbox", { run_id: id, status: "answered", limit: 200 }, mine);
+  const tab = query.tab && query.tab in TABS ? query.tab : "graph";
+  const asked = useQuery(tab === "answers" ? "inbox" : null, { run_id: id, status: "answered", limit: 200 }, mine);
   const [dialog, setDialog] = useState(/** @type {string | null} */ (null));
   useTitle(state ? `${state.run.workflow} ${id}` : id);
-  const tab = query.tab && query.tab in TABS ? query.tab : "graph";
   const selected = query.step ?? null;
   /** @param {Record<string, unknown>} more */
   const here = (more) => href(["runs", id], { ...query, ...more });
@@ -60,7 +61,7 @@ export function RunView({ id, query }) {
       ${["running", "held", "pending"].includes(run.status) && session.may("admin") ? html`<button class="button" onClick=${() => setDialog("restart")}><${Icon} name="redo" />Restart</button>` : null}
       ${!ended && session.may("admin") ? html`<button class="button danger" onClick=${() => setDialog("cancel")}><${Icon} name="stop" />Cancel</button>` : null}</div></header>
     ${state.error ? html`<${RunError} error=${state.error} />` : null}
-    ${explained.data && !ended && run.status !== "running" ? html`<details class="explain" open=${run.status === "held"}><summary><${Icon} name=${statusOf(run.status).icon} />Why it stands here</summary><pre>${explained.data.text}</pre></details>` : null}
+    ${explained.data && stands ? html`<details class="explain" open=${run.status === "held"}><summary><${Icon} name=${statusOf(run.status).icon} />Why it stands here</summary><pre>${explained.data.text}</pre></details>` : null}
     <${Questions} questions=${state.questions} refetch=${found.refetch} />
     <nav class="tabs" aria-label="Of this run">${Object.entries(TABS).map(([name, label]) => html`<a key=${name} href=${here({ tab: name === "graph" ? undefined : name })} aria-current=${tab === name ? "true" : undefined}>${label}</a>`)}</nav>
     <${Problem} error=${records.error} retry=${records.refetch} />

@@ -2,6 +2,7 @@
 import { Component, h, html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { useNow } from "../lib/hooks.js";
 import { markdown } from "../lib/markdown.js";
+import { words as named } from "../lib/schema.js";
 import { statusOf } from "../lib/status.js";
 import { ago, duration, moment } from "../lib/time.js";
 import { Icon } from "./icons.js";
@@ -102,10 +103,7 @@ export function Facts({ value }) {
 }
 
 /** `dueDate`, `due_date` as words. @param {string} key */
-export const words = (key) => {
-  const text = key.replace(/([\p{Ll}\d])(\p{Lu})/gu, "$1 $2").replaceAll(/[_-]+/g, " ").trim();
-  return text ? text[0].toUpperCase() + text.slice(1) : key;
-};
+export const words = (key) => named(key.replace(/([\p{Ll}\d])(\p{Lu})/gu, "$1 $2"));
 
 /** A dialog; Escape and a click beside it close it. @param {{title: string, onClose: () => void, children?: any}} props */
 export function Dialog({ title, onClose, children }) {

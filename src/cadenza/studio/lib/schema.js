@@ -271,7 +271,7 @@ function exact(preset) {
 // ------------------------------------------------------------------ words
 
 /** A key or tag as people read it. @param {string} key */
-function words(key) {
+export function words(key) {
   const text = key.replaceAll(/[_-]+/g, " ").trim();
   return text ? text[0].toUpperCase() + text.slice(1) : key;
 }
