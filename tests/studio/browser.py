@@ -13,12 +13,9 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 import cadenza
+from cadenza.server.pages import CONTENT_SECURITY_POLICY
 
 CHROMIUM = Path("/usr/bin/chromium")
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "form-action 'self'; base-uri 'self'; require-trusted-types-for 'script'"
-)
 _FOLDERS = {"studio": Path(cadenza.__file__).parent / "studio", "tests": Path(__file__).parent}
 _MEDIA = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
 
@@ -70,7 +67,7 @@ class _Files(BaseHTTPRequestHandler):
         self.send_response(200 if found else 404)
         self.send_header("content-type", _MEDIA.get(file.suffix, "text/plain"))
         self.send_header("content-length", str(len(body)))
-        self.send_header("content-security-policy", POLICY)
+        self.send_header("content-security-policy", CONTENT_SECURITY_POLICY)
         self.end_headers()
         self.wfile.write(body)
 

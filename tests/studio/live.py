@@ -148,3 +148,10 @@ def signed_in(page: Page, key: str) -> None:
     """Give a key at the door; a page that stands there already is not loaded anew."""
     page.get_by_label("API key or token").fill(key)
     page.get_by_role("button", name="Sign in").click()
+
+
+def named(page: Page, name: str) -> None:
+    """Let the person at *page* say who they are."""
+    page.get_by_role("button", name="Say who you are").click()
+    page.get_by_label("Your name").fill(name)
+    page.get_by_role("button", name="That is me").click()

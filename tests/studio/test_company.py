@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Route, expect
 
-from .live import Server, person
-
-
-def named(page: Page, name: str) -> None:
-    page.get_by_role("button", name="Say who you are").click()
-    page.get_by_label("Your name").fill(name)
-    page.get_by_role("button", name="That is me").click()
+from .live import Server, named, person
 
 
 def test_what_somebody_claimed_can_be_taken_over_and_both_see_it(browser: Browser, server: Server) -> None:

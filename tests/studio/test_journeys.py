@@ -8,7 +8,7 @@ import sys
 
 from playwright.sync_api import Browser, Page, expect
 
-from .live import ROOT, Server, person
+from .live import ROOT, Server, named, person
 
 OPEN = re.compile("Waits for a person")
 
@@ -105,9 +105,7 @@ def test_somebody_else_is_faster(browser: Browser, server: Server) -> None:
     with person(browser, server.base) as slow, person(browser, server.base) as fast:
         for page, name in ((slow, "Sam"), (fast, "Fay")):
             page.goto(f"#/inbox/{question}")
-            page.get_by_role("button", name="Say who you are").click()
-            page.get_by_label("Your name").fill(name)
-            page.get_by_role("button", name="That is me").click()
+            named(page, name)
         slow.get_by_label("Amount").fill("1")
         fast.get_by_label("Amount").fill("2")
         fast.get_by_label("Reason").fill("first")
