@@ -8,12 +8,14 @@ from typing import Any
 import anyio
 import pytest
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from cadenza import StepContext, Workflow, step
 from cadenza.engine.base import Resuming
 from cadenza.engine.temporal import waiting
 from cadenza.errors import AlreadyAnswered, InvalidResumeData, RunHeld, StoreBehind
 from cadenza.history.resume import ResumeRequest
+from cadenza.history.snapshot import fold
 from cadenza.store.memory import MemoryStore
 
 from .conftest import MakeApp
@@ -89,6 +91,22 @@ async def test_of_two_answers_to_a_lost_run_one_wins(make_app: MakeApp) -> None:
         found = await asyncio.gather(*answers, return_exceptions=True)
         assert [result.status for result in found if not isinstance(result, BaseException)] == ["success"]
         assert [type(e) for e in found if isinstance(e, BaseException)] == [AlreadyAnswered] * 3
+
+
+async def test_a_lost_run_that_somebody_ended_meanwhile_is_not_begun_anew(make_app: MakeApp) -> None:
+    """Who has read it before that would start it from where it waited, and answer a second time."""
+    flow = Workflow("flow").then(asking).commit()
+    async with make_app(flow) as app:
+        run = await _lost(app, flow)
+        stored = await app.engine.load(run.id)
+        assert (await run.resume(resume_data=1)).result == 1
+        await app.engine.calls.handle(run.id).result()
+        with pytest.raises(WorkflowAlreadyStartedError):
+            await app.engine.revive(stored, fold(stored.entries), flow.graph, None)
+        assert (await run.get_state()).result == 1
+        # One that has ended is begun anew only to go back in time.
+        assert (await run.time_travel(step="asking", input_data=2)).status == "suspended"
+        assert (await run.resume(resume_data=2)).result == 2
 
 
 async def test_who_waits_for_a_held_run_is_told_why(make_app: MakeApp) -> None:

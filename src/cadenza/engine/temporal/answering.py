@@ -25,7 +25,7 @@ from ..answers import answered_before, check_all
 from ..base import Resuming
 from ..checking import split_context
 from .activities import Home
-from .calls import Gone, MustSendAgain, update_id
+from .calls import After, Gone, MustSendAgain, update_id
 from .carry import carry
 from .messages import Wish, carried, event_to_json
 from .waiting import Waiting, seen
@@ -138,11 +138,13 @@ class Answering(Waiting):
     ) -> Json:
         """Let a run without a workflow go on in a new one; how it stands then, or with *wait* at its next rest.
 
-        Raises `WorkflowAlreadyStartedError` where somebody else was faster.
+        Raises `WorkflowAlreadyStartedError` where somebody else was faster, or it has ended meanwhile.
         """
         state = carry(snapshot, stored.suspensions)
         given = self.given(graph, stored.run, event, state=state)
-        return await self.calls.start_and_wait(given, begun_is_enough=not wait, again=True)
+        # A run that has ended since it was read must not go on from where it was: it would take a second answer.
+        after: After = "ended" if snapshot.status in ENDED else "lost"
+        return await self.calls.start_and_wait(given, begun_is_enough=not wait, after=after)
 
     async def withdraw(
         self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str

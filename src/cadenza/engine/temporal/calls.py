@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import uuid4  # noqa: TID251  an update needs an id that nobody else gives
 
 from temporalio.client import (
@@ -39,6 +39,15 @@ class Gone(Exception):
     """The run has no workflow that takes calls: it was never started, has ended, or was terminated."""
 
 
+# After which earlier workflow of a run another may begin: after none; after one that was terminated; after one that came to its end.
+After: TypeAlias = Literal["never", "lost", "ended"]
+_REUSE = {
+    "never": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+    "lost": WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+    "ended": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+}
+
+
 class MustSendAgain(Exception):
     """The data has to be sent again as it was read: by suspension id."""
 
@@ -57,22 +66,22 @@ class Calls:
         """The workflow of a run, whichever execution it is in."""
         return self._client.get_workflow_handle(run_id)
 
-    async def start(self, given: Json, *, again: bool = False) -> None:
-        """Start the workflow of a run; with *again* also where an earlier one has ended.
+    async def start(self, given: Json) -> None:
+        """Start the workflow of a run.
 
         Raises `WorkflowAlreadyStartedError`.
         """
         await self._client.start_workflow(
-            WORKFLOW, given, id=given["run"], task_queue=self._queue, **_policies(again=again)
+            WORKFLOW, given, id=given["run"], task_queue=self._queue, **_policies("never")
         )
 
-    async def start_and_wait(self, given: Json, *, begun_is_enough: bool, again: bool = False) -> Json:
-        """Start the workflow of a run, and its report in the same call.
+    async def start_and_wait(self, given: Json, *, begun_is_enough: bool, after: After = "never") -> Json:
+        """Start the workflow of a run, and its report in the same call; *after* says which earlier one may stand before it.
 
         Raises `WorkflowAlreadyStartedError`.
         """
         operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
-            WORKFLOW, given, id=given["run"], task_queue=self._queue, **_policies(again=again)
+            WORKFLOW, given, id=given["run"], task_queue=self._queue, **_policies(after)
         )
         try:
             return await self._client.execute_update_with_start_workflow(
@@ -147,9 +156,8 @@ def _let_cancel_through(error: Exception) -> None:
         raise error.__cause__
 
 
-def _policies(*, again: bool) -> dict[str, Any]:
-    reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
-    return {"id_reuse_policy": reuse, "id_conflict_policy": WorkflowIDConflictPolicy.FAIL}
+def _policies(after: After) -> dict[str, Any]:
+    return {"id_reuse_policy": _REUSE[after], "id_conflict_policy": WorkflowIDConflictPolicy.FAIL}
 
 
 def update_id(key: str | None, target: Json, data: Json) -> str:
