@@ -328,7 +328,41 @@ async def test_a_write_whose_caller_is_gone_is_made_all_the_same(path: Path) -> 
         assert await store.create(new_run()) == "there"
 
 
+async def test_the_log_begins_anew_while_writes_go_on(path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    most = 0
+    async with opened(path) as store:
+        await store.create(new_run())
+        receipt = await store.append(write(claim=claim()))
+        for seq in range(1, 1500):
+            await store.append(write(seq, epoch=receipt.epoch))
+            most = max(most, log.stat().st_size)
+    # Each of these wrote two pages or more; a file once grown is kept, and written again from its start.
+    assert most < 2 * sqlite_writer._LOG * 4096
+
+
 # ------------------------------------------------------------------ reading
+
+
+async def test_a_read_that_is_in_the_way_of_another_process_is_made_again_where_it_can_wait(
+    path: Path,
+) -> None:
+    async with opened(path) as store:
+        with locked(path) as other:
+            asked: list[sqlite3.Connection] = []
+
+            def work(db: sqlite3.Connection) -> int:
+                asked.append(db)
+                if len(asked) == 2:
+                    other.execute("rollback")
+                db.execute(
+                    "begin immediate"
+                )  # a mere read is never in anybody's way, but while a file is opened
+                db.execute("rollback")
+                return len(asked)
+
+            assert store._read(work) == 2
+        assert asked == [store._open()._here, store._reader]
 
 
 async def test_a_load_is_one_moment_also_while_others_write(path: Path) -> None:
@@ -336,8 +370,7 @@ async def test_a_load_is_one_moment_also_while_others_write(path: Path) -> None:
         await store.create(new_run())
         await store.append(write(claim=claim()))
         before = await store.load("r")
-        reader = store._reader
-        assert reader is not None
+        reader = store._open()._here
         asked: list[str] = []
 
         def between(statement: str) -> None:

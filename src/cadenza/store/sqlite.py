@@ -75,7 +75,7 @@ class SqliteStore(SqliteSchedules):
         self._reader: sqlite3.Connection | None = None
         self._reading = threading.Lock()
         self._closed = False
-        self._look_out = LookOut(version=lambda: self._read(_data_version), row=self._row)
+        self._look_out = LookOut(version=self._version, row=self._row)
 
     # ------------------------------------------------------------------ opening and closing
 
@@ -111,10 +111,18 @@ class SqliteStore(SqliteSchedules):
     # ------------------------------------------------------------------ reading
 
     def _read(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        writer = self._open()
+        assert self._reader is not None
+        with self._reading:
+            return writer.read(work, self._reader)
+
+    def _version(self) -> int:
+        """A number that changes when another connection, of any process, commits, and this one's own writer too."""
         self._open()
         assert self._reader is not None
         with self._reading:
-            return work(self._reader)
+            found: int = self._reader.execute("pragma data_version").fetchone()[0]
+        return found
 
     async def load(self, run_id: str) -> Stored | None:
         """The run, its entries and suspension rows, as of one moment."""
@@ -350,12 +358,6 @@ class SqliteStore(SqliteSchedules):
     async def changed(self, timeout: float, *, soon: bool = True) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when another process may have written, or after *timeout* seconds."""
         await self._look_out.changed(timeout, soon=soon)
-
-
-def _data_version(db: sqlite3.Connection) -> int:
-    """A number that changes when another connection, of any process, commits."""
-    version: int = db.execute("pragma data_version").fetchone()[0]
-    return version
 
 
 def _due_values(due: Due | Wanted) -> dict[str, Any]:

@@ -8,6 +8,7 @@ another process holds the write lock, the writer thread takes over: the loop wai
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import sqlite3
 import threading
@@ -15,19 +16,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from ..errors import StoreClosed
 
 _T = TypeVar("_T")
-
+_log = logging.getLogger("cadenza")
 # One commit takes at most so many operations along; a longer queue waits for the next.
 _BATCH = 512
 # How long another process's transaction is waited for, in seconds: its commits take milliseconds.
 _BUSY = 30.0
-# So many pages (of 4 KB) the log may have before a commit brings them into the file: four times as many as SQLite would let
-# it, since most of them are written again and again, and only their last state is copied.
-_LOG = 4000
+# After about so many pages (of 4 KB) of log the thread brings them into the file, so that the log begins anew: a commit into
+# a log that grows takes half as long again, for the file system has to note its size with it. An operation writes some three pages,
+# a commit a few more.
+_LOG = 1000
+_PAGES = 3
+_LONG: Final = "log is long"
+# So many pages the log may have before a commit brings them in itself: where the thread cannot keep up.
+_FULL = 4000
 # After two commits on end that took longer than this, in seconds, none is tried on the event loop for so many times as long
 # as they take: a slow disk stops the loop for a tenth of its time. One alone is a hiccup, or the checkpoint that is due.
 _QUICK = 0.003
@@ -41,7 +47,7 @@ def connect(path: Path, *, busy: float = _BUSY) -> sqlite3.Connection:
     )
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
-    db.execute(f"pragma wal_autocheckpoint = {_LOG}")
+    db.execute(f"pragma wal_autocheckpoint = {_FULL}")
     if busy != _BUSY:
         db.execute(f"pragma busy_timeout = {int(busy * 1000)}")
     return db
@@ -72,8 +78,10 @@ class Writer:
         self._there = connect(path)
         self._home = asyncio.get_running_loop()
         self._pending: list[_Job] = []
-        self._queue: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
+        # Batches of jobs; None: that was all.
+        self._queue: queue.SimpleQueue[list[_Job] | Literal["log is long"] | None] = queue.SimpleQueue()
         self._handed = 0
+        self._pages = 0
         self._slow = False
         self._careful_until = 0.0
         self._closed = False
@@ -107,6 +115,17 @@ class Writer:
 
     # ------------------------------------------------------------------ on the loop
 
+    def read(self, work: Callable[[sqlite3.Connection], _T], elsewhere: sqlite3.Connection) -> _T:
+        """What *work* reads by the connection that commits on the loop, which knows most pages already; else by *elsewhere*."""
+        if not self._closed and asyncio.get_running_loop() is self._home:
+            try:
+                return work(self._here)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+        # It waits where another process is just opening or closing the file.
+        return work(elsewhere)
+
     def _flush(self) -> None:
         while self._pending:
             batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
@@ -118,7 +137,20 @@ class Writer:
             if took > _QUICK and self._slow:
                 self._careful_until = time.monotonic() + _CAUTION * took
             self._slow = took > _QUICK
+            self._grown(1 + len(batch))
             _settle(batch)
+
+    def _grown(self, written: int) -> None:
+        """So many commits and operations more are in the log."""
+        self._pages += written * _PAGES
+        if self._pages >= _LOG:
+            self._pages = 0
+            self._queue.put(_LONG)
+
+    def _begin_log_anew(self) -> None:
+        """Bring in what was committed while the thread did: a few pages. Only then does the log begin anew."""
+        if not self._closed and time.monotonic() >= self._careful_until:
+            _bring_in(self._here)
 
     def _begin(self) -> bool:
         try:
@@ -136,14 +168,17 @@ class Writer:
     def _serve(self) -> None:
         last = False
         while not last:
-            parts = [self._queue.get()]
-            while sum(len(part) for part in parts if part) < _BATCH:
+            taken = [self._queue.get()]
+            parts = [part for part in taken if isinstance(part, list)]
+            while sum(map(len, parts)) < _BATCH:
                 try:
-                    parts.append(self._queue.get_nowait())
+                    taken.append(part := self._queue.get_nowait())
                 except queue.Empty:
                     break
-            last = None in parts
-            batch = [job for part in parts if part is not None for job in part]
+                if isinstance(part, list):
+                    parts.append(part)
+            last = None in taken
+            batch = [job for part in parts for job in part]
             if batch:
                 try:
                     self._there.execute("begin immediate")
@@ -151,7 +186,11 @@ class Writer:
                 except sqlite3.Error as error:
                     for job in batch:
                         job.error = job.error or error
-                self._tell(batch, sum(part is not None for part in parts))
+                self._tell(batch, len(parts))
+            if _LONG in taken:
+                _bring_in(self._there)  # nobody waits for it, and others write meanwhile
+                if not self._home.is_closed():
+                    self._home.call_soon_threadsafe(self._begin_log_anew)
 
     def _tell(self, batch: list[_Job], parts: int) -> None:
         """Wake everybody of a batch: once per event loop, since each wake-up costs as much as a write."""
@@ -162,6 +201,14 @@ class Writer:
         for loop, jobs in loops.items():
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_settle, jobs)
+
+
+def _bring_in(db: sqlite3.Connection) -> None:
+    """Bring the log into the file, as far as that can be had without waiting for anybody."""
+    try:
+        db.execute("pragma wal_checkpoint(passive)")
+    except sqlite3.Error:  # a full disk, say: the log keeps everything, and whoever writes next is told
+        _log.exception("the log of the store cannot be brought into its file")
 
 
 def _commit(db: sqlite3.Connection, batch: list[_Job]) -> float:
