@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from .history.result import OutputOptions, WorkflowResult, result_of
 from .history.resume import ResumeRequest, refuse
 from .model.duration import Duration, duration_of
 from .model.path import Path, show
+from .model.value import altered
 from .model.values import Json, isolate
 from .model.workflow import Workflow
 from .store.base import SuspensionQuery
@@ -229,7 +230,7 @@ class Inbox:
 
 
 def _copied(row: Suspension) -> Suspension:
-    return replace(row, payload=isolate(row.payload), resume_schema=isolate(row.resume_schema))
+    return altered(row, payload=isolate(row.payload), resume_schema=isolate(row.resume_schema))
 
 
 def _closing(row: Suspension) -> Closing:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
@@ -15,6 +14,7 @@ from ..history.resume import ResumeRequest
 from ..history.rewind import TravelRequest
 from ..history.snapshot import Snapshot
 from ..model.graph import Graph
+from ..model.value import dataclass
 from ..model.values import Json
 from ..model.workflow import Workflow
 from ..store.base import RunRow, Store

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import Any
 
 from ..clock import Clock
+from ..model.value import dataclass
 from ..model.values import Json
 from ..store.base import Claim
 from ..tracing.options import Asked, LegKind

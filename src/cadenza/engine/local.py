@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..errors import (
@@ -17,6 +16,7 @@ from ..history.closing import was_closed
 from ..history.record import ENDED
 from ..history.rewind import TravelRequest, rewind
 from ..history.snapshot import Snapshot, fold
+from ..model.value import altered
 from ..model.values import limited
 from ..model.workflow import Workflow
 from ..store.base import RunRow
@@ -53,7 +53,7 @@ class LocalEngine(Settling):
         limited(event.state, self._value_limit, f"the state of workflow {workflow.id}")
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
         drive.claim_with(None)
-        drive.journal.note(replace(event, span=drive.leg.begin("start")))
+        drive.journal.note(altered(event, span=drive.leg.begin("start")))
         self.spawn(drive)
         try:
             return await self.result(drive, wait=starting.wait)
@@ -111,7 +111,7 @@ class LocalEngine(Settling):
         check_travel(workflow, travel, event, snapshot, graph)
         drive = self.drive(workflow, graph, stored.run, snapshot, secrets, tracing)
         drive.claim_with(dead)
-        drive.journal.note(replace(event, span=drive.leg.begin("time_travel")))
+        drive.journal.note(altered(event, span=drive.leg.begin("time_travel")))
         self.spawn(drive)
         return await self.result(drive, wait=wait)
 

@@ -6,7 +6,6 @@ The compare-and-set on their rows decides who wins, whoever asks and wherever. E
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from ..errors import RunHeld, RunNotFound, SuspensionNotFound
@@ -18,6 +17,7 @@ from ..history.rivals import has_won, rivals_of
 from ..history.snapshot import Snapshot, fold
 from ..model.graph import Graph
 from ..model.path import show
+from ..model.value import altered
 from ..model.values import Json, limited
 from ..model.workflow import Workflow
 from ..store.base import Accepted, Answering, AnswerOutcome, Missed, Refused, Reply, Stored
@@ -157,7 +157,7 @@ class Settling(Driving):
         }
         first = targets[0]
         if losing and has_won(answering.closed(first, answering.replies[0].data)):
-            answering = replace(
+            answering = altered(
                 answering,
                 closes=[row.id for row in losing.values() if row.state == "open"],
                 closes_reason=f"{show(first.path)} was answered first",
@@ -171,7 +171,7 @@ class Settling(Driving):
             for target, reply in zip(targets, answering.replies, strict=True):
                 drive.journal.note(closing(answering.closed(target, reply.data)))
             claim = new_claim(self._owner, self._clock, run.lease.epoch if run.lease else None)
-            answering = replace(answering, write=drive.first_write(claim))
+            answering = altered(answering, write=drive.first_write(claim))
         outcome = await self.store.answer(answering)
         if isinstance(outcome, Accepted) and outcome.receipt is not None:
             assert answering.write is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
@@ -12,6 +11,7 @@ from ..history.record import StepRecord
 from ..history.snapshot import Snapshot
 from ..model.graph import WaitForEvent
 from ..model.path import Path
+from ..model.value import dataclass
 from ..model.values import Json
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..history import event as ev
+from ..model.value import dataclass
 from ..model.values import Json
 
 

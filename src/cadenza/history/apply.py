@@ -72,6 +72,10 @@ def _run_canceled(run: Snapshot, event: ev.RunCanceled, entry: ev.Entry) -> None
     _end(run, "canceled", entry)
 
 
+# What the end of a run changes, and nothing else.
+CHANGED_BY_END = ("seq", "status", "result", "error", "wake_at", "ended_at", "open")
+
+
 def _end(run: Snapshot, status: RunStatus, entry: ev.Entry) -> None:
     run.status = status
     run.wake_at = None

@@ -7,11 +7,12 @@ added; what a stored one means never changes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from ..model.path import Path
+from ..model.value import dataclass
 from ..model.values import Json
 
 

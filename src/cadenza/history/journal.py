@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from . import event as ev
+from .apply import CHANGED_BY_END
 from .snapshot import Snapshot
 
 _T = TypeVar("_T")
@@ -59,14 +59,11 @@ class Journal:
         self._eager = eager
         self._tell = tell
         self._batch = _empty()
-        self._writing: asyncio.Future[None] | None = None
+        # Whether a commit is under way, and who waits for its end: hardly ever anybody.
+        self.writing = False
+        self._over: asyncio.Future[None] | None = None
         self._durable = snapshot.seq
         self._broken: BaseException | None = None
-
-    @property
-    def writing(self) -> bool:
-        """Whether a commit is under way."""
-        return self._writing is not None
 
     def note(self, event: ev.Event) -> None:
         """Let *event* have happened. It is durable after the next `commit`."""
@@ -91,19 +88,20 @@ class Journal:
 
         Then *event* has not happened. Nothing else may be under way.
         """
-        before = copy(self.snapshot)
+        snapshot = self.snapshot
+        before = {name: getattr(snapshot, name) for name in CHANGED_BY_END}
         self.note(event)
         batch = self.take()
-        closed = len(before.open)
+        closed = len(before["open"])
         if await write(batch):
-            self._durable = self.snapshot.seq
+            self._durable = snapshot.seq
             return True
         batch.entries.pop()
         if closed:
             del batch.closed[-closed:]
         self._batch = batch
-        for field in fields(before):
-            setattr(self.snapshot, field.name, getattr(before, field.name))
+        for name, value in before.items():
+            setattr(snapshot, name, value)
         return False
 
     def take(self) -> Batch:
@@ -117,8 +115,8 @@ class Journal:
 
     async def commit_by(self, write: Callable[[Batch], Awaitable[_T]]) -> _T:
         """Let *write* make what is noted durable, in turn with every other commit; also where nothing is."""
-        while self._writing is not None:
-            await asyncio.shield(self._writing)
+        while self.writing:
+            await self._written()
         return await self._commit(write)
 
     async def commit(self) -> None:
@@ -135,13 +133,19 @@ class Journal:
         while self._durable < noted:
             if self._broken is not None:
                 raise self._broken
-            if self._writing is None:
-                await self._commit(self._write)
+            if self.writing:
+                await self._written()
             else:
-                await asyncio.shield(self._writing)
+                await self._commit(self._write)
+
+    async def _written(self) -> None:
+        """Return when the commit that is under way is over."""
+        if self._over is None:
+            self._over = asyncio.get_running_loop().create_future()
+        await asyncio.shield(self._over)
 
     async def _commit(self, write: Callable[[Batch], Awaitable[_T]]) -> _T:
-        writing = self._writing = asyncio.get_running_loop().create_future()
+        self.writing = True
         batch = self.take()
         try:
             found = await write(batch)
@@ -154,8 +158,10 @@ class Journal:
                 self._durable = batch.entries[-1].seq
             return found
         finally:
-            self._writing = None
-            writing.set_result(None)
+            self.writing = False
+            if self._over is not None:
+                self._over.set_result(None)
+                self._over = None
 
 
 def _empty() -> Batch:

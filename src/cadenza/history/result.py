@@ -6,11 +6,12 @@ Everything in a result is a copy: changing it changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from ..model.path import Path, ids, within
+from ..model.value import altered, dataclass
 from ..model.values import Json, isolate
 from .event import Failure, Suspension
 from .record import StepRecord, StepStatus
@@ -169,7 +170,7 @@ def result_of(
 
 
 def _copied(row: Suspension) -> Suspension:
-    return replace(row, payload=isolate(row.payload), resume_schema=isolate(row.resume_schema))
+    return altered(row, payload=isolate(row.payload), resume_schema=isolate(row.resume_schema))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import (
@@ -23,6 +22,7 @@ from ..errors import (
 )
 from ..model.graph import Foreach, Graph, inside
 from ..model.path import Path, ids, show
+from ..model.value import dataclass
 from .event import (
     Entry,
     RunCanceled,

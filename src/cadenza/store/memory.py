@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from ..history.due import TIMED
 from ..history.event import Entry, Suspension
 from ..history.record import ENDED, RunStatus
 from ..model.graph import Graph
+from ..model.value import altered
 from .again import told_again
 from .base import (
     Accepted,
@@ -163,7 +163,7 @@ class MemoryStore(MemorySchedules):
         for closed in write.closed:
             row = run.suspensions[closed.id]
             if row.state == "open":
-                run.suspensions[closed.id] = replace(
+                run.suspensions[closed.id] = altered(
                     row, state=closed.state, reason=closed.reason, closed_at=write.at
                 )
         released = write.release and (write.heed or write.signals == run.signals)
@@ -285,7 +285,7 @@ class MemoryStore(MemorySchedules):
 
     def _change(self, suspension_id: str, **fields: Any) -> None:
         run = self._runs[self._by_suspension[suspension_id]]
-        run.suspensions[suspension_id] = replace(run.suspensions[suspension_id], **fields)
+        run.suspensions[suspension_id] = altered(run.suspensions[suspension_id], **fields)
 
     async def due(self, due: Due) -> Sequence[DueRow]:
         """Rows whose `due_at` has come, the earliest first."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..history.due import TIMED
 from ..history.event import Entry, Suspension
 from ..history.record import RESTING, RunStatus
+from ..model.value import altered
 from .base import Answering, Claim, Counted, Lease, Receipt, RunQuery, RunRow, SuspensionQuery, Wanted, Write
 
 
@@ -32,7 +33,7 @@ class Run:
     suspensions: dict[str, Suspension] = field(default_factory=dict)
 
     def as_row(self) -> RunRow:
-        return replace(
+        return altered(
             self.row,
             status=self.status,
             seq=self.seq,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from ..history.event import Entry, Suspension, SuspensionState
 from ..history.record import RunStatus
 from ..model.graph import Graph
+from ..model.value import altered, dataclass
 from ..model.values import Json
 
 
@@ -215,7 +215,7 @@ class Answering:
 
     def closed(self, row: Suspension, data: Json) -> Suspension:
         """*row*, whose reply is *data*, as it is left."""
-        return replace(
+        return altered(
             row,
             state=self.state,
             answer=data,
@@ -230,7 +230,7 @@ class Answering:
 
     def outdone(self, row: Suspension) -> Suspension:
         """*row*, which is one of `closes`, as it is left."""
-        return replace(row, state="canceled", reason=self.closes_reason, closed_at=self.at)
+        return altered(row, state="canceled", reason=self.closes_reason, closed_at=self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
