@@ -77,7 +77,7 @@ class Run(Generic[Out]):
             wait=wait,
         )
         options = options_of(output_options)
-        return self._result(await self._engine.start(self._workflow, self.id, starting), options)
+        return self._result(await self._engine.start(self._workflow, self.id, starting), options, final=wait)
 
     async def resume(
         self,
@@ -131,7 +131,7 @@ class Run(Generic[Out]):
             wait=wait,
         )
         options = options_of(output_options)
-        return self._result(await self._engine.answer(self._workflow, self.id, resuming), options)
+        return self._result(await self._engine.answer(self._workflow, self.id, resuming), options, final=wait)
 
     async def restart(
         self,
@@ -235,7 +235,9 @@ class Run(Generic[Out]):
 
         return stop
 
-    def _result(self, snapshot: Snapshot, options: OutputOptions) -> WorkflowResult[Out]:
+    def _result(
+        self, snapshot: Snapshot, options: OutputOptions, *, final: bool = True
+    ) -> WorkflowResult[Out]:
         if self._engine.forgetful and snapshot.status in {"suspended", "waiting"}:
             self._engine.forgetful = False  # said once
             warnings.warn(
@@ -244,7 +246,7 @@ class Run(Generic[Out]):
                 UserWarning,
                 stacklevel=3,
             )
-        found: WorkflowResult[Json] = result_of(self.id, self._workflow.id, snapshot, options)
+        found: WorkflowResult[Json] = result_of(self.id, self._workflow.id, snapshot, options, final=final)
         self._seen = found
         return found
 

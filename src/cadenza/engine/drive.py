@@ -29,7 +29,7 @@ from ..tracing.leg import Leg
 from .code import UserCode
 from .events import take_kept_event
 from .lease import new_claim
-from .waits import Waits, set_future
+from .waits import Waits
 from .writes import Writes
 
 
@@ -68,13 +68,11 @@ class Drive:
         self.snapshot = snapshot
         eager = durability == "sync"
         self.journal = Journal(snapshot, now=clock.now, write=self._write, eager=eager, tell=leg.tell)
-        self.finished: asyncio.Future[None] = self.loop.create_future()
+        self.finished, self._begun = asyncio.Event(), asyncio.Event()
         self.signals = 0
         self._epoch = 0
         self._writes = Writes(run, graph, clock)
-        self._store = store
-        self._clock = clock
-        self._owner = owner
+        self._store, self._clock, self._owner = store, clock, owner
         self.workflow = workflow
         self._code = UserCode(workflow, self, clock, leg)
         self._publish = publish
@@ -88,7 +86,6 @@ class Drive:
         self._resting: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         self.task: asyncio.Task[None] | None = None
-        self._begun: asyncio.Future[None] | None = None
         self._interpreter = Interpreter(graph, self.journal, self)
         self.error: BaseException | None = None
 
@@ -102,6 +99,7 @@ class Drive:
         """The lease was taken by another call, whose *receipt* this is, and what is noted written with it."""
         self.journal.written()
         self._epoch = receipt.epoch
+        self._begun.set()
         self.signals = receipt.signals
         if receipt.cancel_requested:
             self.signal.set()
@@ -109,7 +107,7 @@ class Drive:
     @property
     def holding(self) -> bool:
         """Whether the lease is held now."""
-        return bool(self._epoch) and not self.finished.done()
+        return bool(self._epoch) and not self.finished.is_set()
 
     @property
     def held(self) -> bool:
@@ -119,22 +117,25 @@ class Drive:
     @property
     def busy(self) -> bool:
         """Whether it goes on without anybody: all that it may wait for is the end of a short pause."""
-        if self.finished.done() or self.pause is None:
-            return not self.finished.done()
+        if self.finished.is_set() or self.pause is None:
+            return not self.finished.is_set()
         return self._code.running > 0 or self.journal.writing
 
     @property
     def pause(self) -> datetime | None:
         """Until when the walk is held over a short pause, or None."""
-        if self.finished.done() or self._interpreter.at_rest:
+        if self.finished.is_set() or self._interpreter.at_rest:
             return None
         return self._waits.first_timer
 
     async def durable(self) -> None:
         """Return when what this drive began with is durable, or has failed."""
-        if not self._epoch and not self.finished.done():
-            self._begun = self._begun or self.loop.create_future()
-            await asyncio.shield(self._begun)
+        await self._begun.wait()
+
+    def finish(self) -> None:
+        """Tell whoever waits that nothing more comes."""
+        self.finished.set()
+        self._begun.set()
 
     def first_write(self, claim: Claim) -> Write:
         """What is noted so far, as a write that takes the lease."""
@@ -168,8 +169,7 @@ class Drive:
             await self._give_up()
             raise
         finally:
-            self.finished.set_result(None)
-            set_future(self._begun)
+            self.finish()
             # They hold one another: without this each run would wait for the cycle collector.
             del self._interpreter, self.journal, self._code
 
@@ -179,7 +179,7 @@ class Drive:
         try:
             await self._leave(event)
         finally:
-            self.finished.set_result(None)
+            self.finish()
 
     async def _leave(self, event: ev.RunHeld | ev.RunCanceled) -> None:
         if self._released or self._dead:
@@ -199,7 +199,7 @@ class Drive:
             self._resting = self.loop.create_task(self._rest())
 
     def _is_quiet(self) -> bool:
-        over = self._released or self.finished.done()
+        over = self._released or self.finished.is_set()
         return not over and self._interpreter.at_rest and not self._waits.woken
 
     async def _rest(self) -> None:
@@ -269,7 +269,7 @@ class Drive:
     def _take_in(self, receipt: Receipt, batch: Batch) -> None:
         self._epoch = receipt.epoch
         self.signals = receipt.signals
-        set_future(self._begun)
+        self._begun.set()
         if receipt.cancel_requested and not self.signal.aborted:
             self.stop()
         self._publish(self.run_id, batch.entries)
@@ -299,7 +299,7 @@ class Drive:
         """Somebody has put something in: look at once. False where the lease is given back already."""
         # Behind the gate: while the rest is written it is open whether this drive will still see it.
         async with self._gate:
-            if self._released or self._failure is not None or self.finished.done():
+            if self._released or self._failure is not None or self.finished.is_set():
                 return False
             await self.absorb()
         self._wake()

@@ -187,10 +187,10 @@ class Driving(Reading):
 
     def _never_begun(self, drive: Drive) -> None:
         """A task that is canceled before its first turn runs nothing: who waits for its drive is told all the same."""
-        if not drive.finished.done():
+        if not drive.finished.is_set():
             self._drives.pop(drive.run_id, None)
             drive.error = AppClosed()
-            drive.finished.set_result(None)
+            drive.finish()
 
     async def _run(self, drive: Drive) -> None:
         logs.place.set((drive.run_id, drive.workflow_id, ROOT))  # this task is the leg's
@@ -315,7 +315,7 @@ class Driving(Reading):
         while True:
             drive = drive or self._drives.get(run_id)
             if drive is not None:
-                await asyncio.shield(drive.finished)
+                await drive.finished.wait()
                 if drive.error is not None and not (drive.held and isinstance(drive.error, RunConflict)):
                     raise drive.error
                 if drive.error is None and drive.snapshot.wake_at is None:

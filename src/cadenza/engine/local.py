@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,11 +48,12 @@ class LocalEngine(Settling):
         if row.status != "pending":
             raise RunAlreadyStarted(run_id, row.status)
         event, secrets = begin_of(workflow, starting, self._secret_keys)
-        limited(event.input, self._value_limit, f"the input of workflow {workflow.id}")
-        limited(event.state, self._value_limit, f"the state of workflow {workflow.id}")
+        limited(event.input, self._value_limit, "the input of workflow", workflow.id)
+        limited(event.state, self._value_limit, "the state of workflow", workflow.id)
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
         drive.claim_with(None)
-        drive.journal.note(altered(event, span=drive.leg.begin("start")))
+        span = drive.leg.begin("start")
+        drive.journal.note(event if span is None else altered(event, span=span))
         self.spawn(drive)
         try:
             return await self.result(drive, wait=starting.wait)
@@ -127,7 +127,7 @@ class LocalEngine(Settling):
         taken = await self.go_on(workflow, run_id, Errand(leg="cancel", asked=NOTHING_ASKED))
         if taken is not None:
             # Nothing of the user's runs now: this writes the end and returns.
-            await asyncio.shield(taken.finished)
+            await taken.finished.wait()
         elif self.driver_of(row) is None:
             await self._ended_by_another(run_id)
         return True

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from ..errors import RunHeld, RunNotFound, SuspensionNotFound
 from ..history import event as ev
-from ..history.closing import closing
 from ..history.event import Suspension
 from ..history.resume import first_rest_after, refuse
 from ..history.rivals import has_won, rivals_of
@@ -49,7 +48,7 @@ class Settling(Driving):
             replies = [
                 Reply(
                     suspension_id=row.id,
-                    data=limited(answers[row.id], self._value_limit, f"the answer to {show(row.path)}"),
+                    data=limited(answers[row.id], self._value_limit, "the answer to", show(row.path)),
                 )
                 for row in targets
             ]
@@ -169,7 +168,7 @@ class Settling(Driving):
             leg = drive.leg.begin("timer" if answering.state == "expired" else "resume")
             drive.journal.note(ev.RunResumed(span=leg))
             for target, reply in zip(targets, answering.replies, strict=True):
-                drive.journal.note(closing(answering.closed(target, reply.data)))
+                drive.journal.note(answering.event_of(target, reply.data))
             claim = new_claim(self._owner, self._clock, run.lease.epoch if run.lease else None)
             answering = altered(answering, write=drive.first_write(claim))
         outcome = await self.store.answer(answering)

@@ -70,7 +70,7 @@ async def invoke(  # noqa: C901  every way in which user code can end, in one pl
         output = step.output.dump(result, step.where)
         if code.validate_outputs:
             output = step.output.check(output, InvalidStepOutput, step.where)
-        limited(output, world.value_limit, f"the output of {execution.where}")
+        limited(output, world.value_limit, "the output of", execution.where)
     except (ValueNotKept, ValueTooLarge, InvalidStepOutput) as unkept:
         return Failed(error=failure_of(unkept), read=read)
     return Done(output=output, patch=execution.patch(), read=read)

@@ -285,7 +285,7 @@ class Execution:
 
     def fit(self, value: Json, what: str) -> Json:
         """*value*, if it may be kept; raises `ValueTooLarge`."""
-        return limited(value, self.world.value_limit, f"{what} of {self.where}")
+        return limited(value, self.world.value_limit, what, f"of {self.where}")
 
     def _suspend(self, suspension: Suspension) -> NoReturn:
         self.fit(suspension.payload, "the question")

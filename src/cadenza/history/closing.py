@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Protocol
+
 from ..errors import CadenzaError, DeadlinePassed, QuestionWithdrawn
 from ..model.path import show
+from ..model.values import Json
 from . import event as ev
+
+
+class How(Protocol):
+    """With what an answer came."""
+
+    @property
+    def actor(self) -> str | None: ...
+    @property
+    def run_count(self) -> int: ...
+    @property
+    def context(self) -> Mapping[str, Json]: ...
+    @property
+    def via(self) -> str | None: ...
 
 
 def closing(row: ev.Suspension) -> ev.StepAnswered | ev.StepBailed | ev.StepFailed:
     """The event that follows at the place of *row*, which was answered, has expired, or was canceled by somebody."""
+    if row.state == "answered":
+        return answer_to(row, row.answer, row)
     where = show(row.path)
     if row.state == "canceled":
         return ev.StepFailed(path=row.path, error=_failure(QuestionWithdrawn(where, row.actor, row.reason)))
@@ -20,15 +39,20 @@ def closing(row: ev.Suspension) -> ev.StepAnswered | ev.StepBailed | ev.StepFail
             )
         if row.on_timeout.do == "bail":
             return ev.StepBailed(path=row.path, output=row.on_timeout.data)
+    return answer_to(row, row.answer, row)
+
+
+def answer_to(row: ev.Suspension, data: Json, how: How) -> ev.StepAnswered:
+    """The event that follows where *row* is answered with *data*, which came as *how* says."""
     return ev.StepAnswered(
         path=row.path,
         suspension_id=row.id,
-        data=row.answer,
-        actor=row.actor,
+        data=data,
+        actor=how.actor,
         key=row.key,
-        run_count=row.run_count,
-        context=row.context,
-        via=row.via,
+        run_count=how.run_count,
+        context=how.context,
+        via=how.via,
     )
 
 

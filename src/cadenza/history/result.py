@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import datetime
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
 
 from ..model.path import Path, ids, within
 from ..model.value import altered, dataclass
@@ -44,8 +44,30 @@ class StepResult:
     steps: dict[str, StepResult] | None = None
 
 
+class _Late:
+    """Makes `steps` when somebody looks at it: most who start and answer runs look at the status and the result alone."""
+
+    __slots__ = ("_run",)
+    _run: Snapshot
+
+    if not TYPE_CHECKING:  # a checker would take any name for known
+
+        def __getattr__(self, name: str) -> object:
+            """`steps`, which were not made yet."""
+            if name != "steps" or not hasattr(self, "_run"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            self.steps = _steps(self._run)
+            del self._run
+            return self.steps
+
+    def make_late(self, run: Snapshot) -> None:
+        """Leave the steps, which are those of *run*, to who first looks at them. *run* must not change any more."""
+        delattr(self, "steps")
+        self._run = run
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Result:
+class _Result(_Late):
     """What every result has.
 
     `steps` by id, dotted inside nested workflows. `state` and `resume_labels` where they were asked for. `trace_id` (32 hex
@@ -133,15 +155,24 @@ def options_of(given: Mapping[str, bool] | OutputOptions | None) -> OutputOption
 
 
 def result_of(
-    run_id: str, workflow_id: str, snapshot: Snapshot, options: OutputOptions
+    run_id: str, workflow_id: str, snapshot: Snapshot, options: OutputOptions, *, final: bool = False
 ) -> WorkflowResult[Json]:
-    """The run as it is now, in the shape of a result."""
+    """The run as it is now, in the shape of a result. *final*: nobody changes *snapshot* any more."""
+    result = _result_of(run_id, workflow_id, snapshot, options, {} if final else _steps(snapshot))
+    if final:
+        result.make_late(snapshot)
+    return result
+
+
+def _result_of(
+    run_id: str, workflow_id: str, snapshot: Snapshot, options: OutputOptions, steps: dict[str, StepResult]
+) -> WorkflowResult[Json]:
     waiting = [_copied(row) for row in snapshot.open.values()]
     common = _Common(
         run_id=run_id,
         workflow_id=workflow_id,
         input=isolate(snapshot.input),
-        steps=_steps(snapshot),
+        steps=steps,
         state=isolate(snapshot.state) if options.include_state else None,
         resume_labels={label: row for row in waiting for label in row.labels}
         if options.include_resume_labels

@@ -8,12 +8,15 @@ A path is a tuple, outside in: ids, and after the id of a loop or a foreach the 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
 ROOT: Path = ()
 
+# A run asks a dozen times for the text or the ids of each of its paths.
+_MANY = 4096
 _FORBIDDEN = frozenset("./[]@")
 
 
@@ -22,11 +25,13 @@ def valid_id(found: object) -> bool:
     return isinstance(found, str) and bool(found) and found != "input" and not (_FORBIDDEN & set(found))
 
 
+@lru_cache(_MANY)
 def show(path: Path) -> str:
     """*path* as people read it: `nested.approve`, `review[2]`, `n[2].y`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
+@lru_cache(_MANY)
 def ids(path: Path) -> tuple[str, ...]:
     """*path* without rounds and items: `("n", 2, "y")` is `("n", "y")`."""
     return tuple(part for part in path if isinstance(part, str))

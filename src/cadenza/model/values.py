@@ -41,15 +41,15 @@ def isolate(value: Json) -> Json:
     return from_json(to_json(value))
 
 
-def limited(value: Json, limit: int, where: str) -> Json:
-    """*value*, if its JSON has at most *limit* bytes.
+def limited(value: Json, limit: int, what: str, where: str) -> Json:
+    """*value*, if its JSON has at most *limit* bytes; *what* it is, and *where*.
 
     Raises `ValueTooLarge`.
     """
-    size = len(to_json(value))
+    size = len(to_json(value)) if value else 0
     if size > limit:
         says = f"{size:,} bytes of JSON, where {limit:,} are allowed; keep it elsewhere and pass a reference, or raise value_limit="
-        raise ValueTooLarge(where, [Issue(path="", message=says)])
+        raise ValueTooLarge(f"{what} {where}", [Issue(path="", message=says)])
     return value
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from ..history.event import Entry, Suspension, SuspensionState
+from ..history.closing import answer_to, closing
+from ..history.event import Entry, StepAnswered, StepBailed, StepFailed, Suspension, SuspensionState
 from ..history.record import RunStatus
 from ..model.graph import Graph
 from ..model.value import altered, dataclass
@@ -227,6 +228,10 @@ class Answering:
             context=dict(self.context),
             closed_at=self.at,
         )
+
+    def event_of(self, row: Suspension, data: Json) -> StepAnswered | StepBailed | StepFailed:
+        """What follows at the place of *row*, whose reply is *data*."""
+        return answer_to(row, data, self) if self.state == "answered" else closing(self.closed(row, data))
 
     def outdone(self, row: Suspension) -> Suspension:
         """*row*, which is one of `closes`, as it is left."""

@@ -49,7 +49,7 @@ class Answering(Waiting):
         wish = Wish(
             request=resuming.request,
             data=limited(
-                plain(resuming.data, "resume data"), self.attached.value_limit, f"an answer to run {run_id}"
+                plain(resuming.data, "resume data"), self.attached.value_limit, "an answer to run", run_id
             ),
             context=context,
             run_count=resuming.run_count,

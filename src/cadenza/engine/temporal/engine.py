@@ -153,8 +153,8 @@ class TemporalEngine(Answering):
         if row.status != "pending":
             raise RunAlreadyStarted(run_id, row.status)
         event, secrets = begin_of(workflow, starting, self.attached.secret_keys)
-        limited(event.input, self.attached.value_limit, f"the input of workflow {workflow.id}")
-        limited(event.state, self.attached.value_limit, f"the state of workflow {workflow.id}")
+        limited(event.input, self.attached.value_limit, "the input of workflow", workflow.id)
+        limited(event.state, self.attached.value_limit, "the state of workflow", workflow.id)
         self.keep_secrets(run_id, secrets)
         leg = self.leg(workflow, row, Snapshot(), starting.tracing)
         event = replace(event, span=leg.begin("start"))
