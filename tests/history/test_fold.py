@@ -207,5 +207,5 @@ async def test_a_batch_tells_what_it_does_to_suspension_rows() -> None:
     await journal.commit()
 
     first, second = written
-    assert (first.opened, first.closed) == (rows, [])
-    assert (second.opened, second.closed) == ([], [("s2", "superseded"), ("s1", "canceled")])
+    assert (list(first.opened), list(first.closed)) == (rows, [])
+    assert (list(second.opened), list(second.closed)) == ([], [("s2", "superseded"), ("s1", "canceled")])

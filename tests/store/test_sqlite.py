@@ -277,10 +277,14 @@ async def test_a_commit_that_fails_fails_everything_in_its_batch(path: Path) -> 
                 ).rowcount
             )
         )
+
+        async def put_in() -> int:
+            """SQLite finds this one wrong at the commit."""
+            return await writer.run(lambda db: db.execute("insert into child values (1)").rowcount)
+
         found = await asyncio.gather(
             store.create(new_run()),
-            # SQLite finds this one wrong at the commit.
-            writer.run(lambda db: db.execute("insert into child values (1)").rowcount),
+            put_in(),
             store.create(new_run("other")),
             return_exceptions=True,
         )

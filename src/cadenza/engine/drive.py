@@ -273,7 +273,7 @@ class Drive:
         if receipt.cancel_requested and not self.signal.aborted:
             self.stop()
         self._publish(self.run_id, batch.entries)
-        if any(row.due_at is not None for row in batch.opened):
+        if batch.opened and any(row.due_at is not None for row in batch.opened):
             self._tell_due()
 
     async def absorb(self) -> None:

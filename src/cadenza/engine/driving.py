@@ -24,7 +24,7 @@ from ..model.graph import Graph
 from ..model.path import ROOT
 from ..model.workflow import Durability, Workflow
 from ..store.base import Receipt, RunRow, Store
-from ..tracing.leg import Leg, Telemetry, kind_of
+from ..tracing.leg import Telemetry, kind_of, leg_of
 from ..tracing.options import Asked, Tracing
 from . import owner
 from .alarm import Alarm
@@ -166,7 +166,7 @@ class Driving(Reading):
             snapshot=snapshot,
             secret_keys=self._secret_keys,
             secrets=secrets,
-            leg=Leg(self._telemetry, workflow, row, snapshot, asked),
+            leg=leg_of(self._telemetry, workflow, row, snapshot, asked),
             durability=workflow.durability or self._durability,
             publish=self.feed.publish,
             show_chunk=self.feed.show,

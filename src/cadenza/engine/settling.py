@@ -36,6 +36,19 @@ class Settling(Driving):
     async def answer(self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming) -> Snapshot:
         """Answer suspensions and go on."""
         self.check_open()
+        # What it was checked by is let go before the run is waited for.
+        found = await self._give(workflow, run_id, resuming)
+        if isinstance(found, Snapshot):
+            return found
+        drive, mine = found
+        if mine:
+            return await self.result(drive, wait=resuming.wait)
+        return await (self.settled(workflow, run_id) if resuming.wait else self.snapshot(run_id))
+
+    async def _give(
+        self, workflow: Workflow[Any, Any], run_id: str, resuming: Resuming
+    ) -> Snapshot | tuple[Drive, bool]:
+        """The drive that goes on with the answer, and whether that is the answerer's own; or how the run is, without one."""
         while True:
             stored = await self.load(run_id)
             self.own(stored.run)
@@ -77,7 +90,8 @@ class Settling(Driving):
                 else:
                     raise RunNotFound(run_id)
                 continue
-            return await self._after(workflow, drive, outcome, secrets, wait=resuming.wait)
+            await self._after(workflow, drive, outcome, secrets)
+            return drive, outcome.receipt is not None
 
     async def withdraw(
         self, workflow: Workflow[Any, Any], row: Suspension, reason: str | None, actor: str | None, via: str
@@ -132,7 +146,7 @@ class Settling(Driving):
             drive = self.drive(workflow, graph, stored.run, snapshot, {}, asked)
             outcome = await self._close(drive, stored, graph, [target], answering, held=held is not None)
             if isinstance(outcome, Accepted):
-                await self._after(workflow, drive, outcome, {}, wait=False)
+                await self._after(workflow, drive, outcome, {})
             elif isinstance(outcome, Missed) and answering.due is None:
                 continue
             return outcome
@@ -186,15 +200,11 @@ class Settling(Driving):
         drive: Drive,
         outcome: Accepted,
         secrets: Mapping[str, Any],
-        *,
-        wait: bool,
-    ) -> Snapshot:
-        """The run, where an answer was accepted: driven here now, or by who drives it."""
-        if outcome.receipt is not None:
-            return await self.result(drive, wait=wait)
-        errand = Errand(secrets=secrets, leg="resume", asked=drive.leg.asked)
-        await self.go_on(workflow, drive.run_id, errand)
-        return await (self.settled(workflow, drive.run_id) if wait else self.snapshot(drive.run_id))
+    ) -> None:
+        """An answer was accepted: where the run is not driven here with it, let who drives it know."""
+        if outcome.receipt is None:
+            errand = Errand(secrets=secrets, leg="resume", asked=drive.leg.asked)
+            await self.go_on(workflow, drive.run_id, errand)
 
     async def _outcome_of(
         self, workflow: Workflow[Any, Any], run_id: str, answered: Sequence[Suspension], *, wait: bool

@@ -9,8 +9,9 @@ run, resume, recovery after a crash, restart, time travel and moving to another 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..errors import InvalidMapPath, InvalidStepInput, Issue
 from ..history import event as ev
@@ -64,13 +65,13 @@ class Interpreter:
         """Whether no branch moves now."""
         return self._token.motion != "moving"
 
-    async def walk(self) -> End:
+    def walk(self) -> Coroutine[Any, Any, End]:
         """Go on until the run has ended; how, for the caller to note and make durable (`end_of`).
 
         Where the run comes to rest (`at_rest`) the effects may drop the walk, by raising `Dropped` where it waits.
         """
         flow = Flow(self.run.input, ev.Ref(of="input", path=ROOT))
-        return await self._workflow(self._graph, ROOT, flow, self._token)
+        return self._workflow(self._graph, ROOT, flow, self._token)
 
     def end_of(self, end: End) -> ev.RunSucceeded | ev.RunFailed | ev.RunCanceled:
         """The event that ends the run: a wish to stop that has come until now counts."""

@@ -41,7 +41,9 @@ async def invoke(  # noqa: C901  every way in which user code can end, in one pl
     result: Any = None
     raised: BaseException | None = None
     try:
-        result = await _call(execution, value)
+        result = await (
+            code.step.fn(value) if code.step.shape == "i" and code.step.is_async else _call(execution, value)
+        )
     except Interruption as signal:
         raised = signal
     except asyncio.CancelledError as cancel:
@@ -98,8 +100,6 @@ async def _call(execution: Execution, value: Any) -> Any:
     step = execution.code.step
     shape = step.shape
     if step.is_async:
-        if shape == "i":
-            return await step.fn(value)
         return await _apply(step.fn, shape, value, StepContext(execution), step.arguments)
     context: SyncStepContext[Any, Any] = SyncStepContext(execution)
     result = await asyncio.to_thread(_apply, step.fn, shape, value, context, step.arguments)

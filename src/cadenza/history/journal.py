@@ -7,7 +7,7 @@ branches that are noted while a commit is under way go into the next one togethe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -24,8 +24,9 @@ class Batch:
     """What one commit writes: entries, and what they do to suspension rows."""
 
     entries: list[ev.Entry]
-    opened: list[ev.Suspension]
-    closed: list[tuple[str, ev.SuspensionState]]
+    # Few do anything to rows.
+    opened: Sequence[ev.Suspension] = ()
+    closed: Sequence[tuple[str, ev.SuspensionState]] = ()
 
 
 _CLOSING: dict[type, ev.SuspensionState] = {
@@ -77,9 +78,9 @@ class Journal:
         batch = self._batch
         batch.entries.append(entry)
         if state is not None:
-            batch.closed.extend((id_, state) for id_ in before if id_ not in snapshot.open)
+            batch.closed = [*batch.closed, *((id_, state) for id_ in before if id_ not in snapshot.open)]
         elif isinstance(event, ev.StepSuspended):
-            batch.opened.append(event.suspension)
+            batch.opened = [*batch.opened, event.suspension]
         if self._tell is not None:
             self._tell(entry)
 
@@ -98,7 +99,7 @@ class Journal:
             return True
         batch.entries.pop()
         if closed:
-            del batch.closed[-closed:]
+            batch.closed = batch.closed[:-closed]
         self._batch = batch
         for name, value in before.items():
             setattr(snapshot, name, value)
@@ -165,4 +166,4 @@ class Journal:
 
 
 def _empty() -> Batch:
-    return Batch(entries=[], opened=[], closed=[])
+    return Batch(entries=[])

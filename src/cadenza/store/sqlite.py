@@ -209,8 +209,9 @@ class SqliteStore(SqliteSchedules):
 
     async def append(self, write: Write) -> Receipt:
         """Make *write*."""
-        prepared = Prepared(write, self._packing)
-        return await self._write(write.run_id, prepared.append)
+        receipt = await self._open().run(Prepared(write, self._packing).append)
+        self._look_out.wake(write.run_id)
+        return receipt
 
     async def claim(self, run_id: str, claim: Claim) -> Receipt | None:
         """Take the lease, or None where somebody else holds it or the run has ended."""

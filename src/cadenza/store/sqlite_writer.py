@@ -88,7 +88,7 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name=f"cadenza writer {path.name}", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    def run(self, work: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
         """What *work* gives, once it is durable. If it raises, nothing of it is written."""
         if self._closed:
             raise StoreClosed
@@ -101,7 +101,7 @@ class Writer:
             self._pending.append(job)
             if len(self._pending) == 1:
                 loop.call_soon(self._flush)
-        return await future
+        return future
 
     def close(self) -> None:
         """Finish what has been asked for. Blocks."""

@@ -307,6 +307,47 @@ class Leg:
             span.end()
 
 
+class _Silence(Leg):
+    """A leg that nobody listens to."""
+
+    def __init__(self, asked: Asked | None) -> None:
+        self.asked = asked
+        self.on = False
+
+    def begin(self, kind: LegKind) -> None:
+        """Nothing is traced."""
+
+    def join(self) -> None:
+        """Nothing is traced."""
+
+    def link(self, asked: Asked | None) -> None:
+        """Nothing is traced."""
+
+    def enter(self) -> None:
+        """Nothing is traced."""
+
+    def end(self, error: BaseException | None, run: Snapshot | None = None) -> None:
+        """Nothing is traced."""
+
+    def context(self, path: Path) -> TracingContext:
+        """What was given to the call that began the leg, else a span that does nothing."""
+        given = self.asked.current_span if self.asked is not None else None
+        return TracingContext(given or trace.get_current_span())
+
+    @property
+    def tell(self) -> None:
+        """Nobody listens."""
+
+
+def leg_of(
+    telemetry: Telemetry, workflow: Workflow[Any, Any], row: RunRow, run: Snapshot, asked: Asked | None
+) -> Leg:
+    """What is seen of a leg that begins: nothing, and at no cost, where no SDK is configured by now."""
+    if telemetry.tracer() is None and telemetry.metrics() is None:
+        return _Silence(asked)
+    return Leg(telemetry, workflow, row, run, asked)
+
+
 def kind_of(run: Snapshot) -> LegKind:
     """Why *run* is taken up, where nobody asked for it."""
     if run.status == "running":
