@@ -419,7 +419,15 @@ async def test_a_list_walks_an_index_and_sorts_nothing(query: RunQuery, path: Pa
             assert all("INDEX" in step for step in steps), steps
 
 
-@pytest.mark.parametrize("query", [RunQuery(status=["failed", "held"]), RunQuery(id_prefix="a")])
+@pytest.mark.parametrize(
+    "query",
+    [
+        RunQuery(status=["failed", "held"]),
+        RunQuery(status=["running"]),
+        RunQuery(status=["failed", "running"]),
+        RunQuery(id_prefix="a"),
+    ],
+)
 async def test_a_list_by_several_statuses_or_a_prefix_reads_no_whole_table(
     query: RunQuery, path: Path
 ) -> None:
@@ -427,7 +435,13 @@ async def test_a_list_by_several_statuses_or_a_prefix_reads_no_whole_table(
     where, values = on_runs(query, SQLITE)
     with raw(path) as db:
         for step in plan(db, sql.find(where), {**values, "limit": 10, "offset": 0}):
-            assert "INDEX" in step or "PRIMARY KEY" in step or step == "USE TEMP B-TREE FOR ORDER BY"
+            assert (
+                "INDEX" in step
+                or "PRIMARY KEY" in step
+                or step
+                in {"USE TEMP B-TREE FOR ORDER BY", "COMPOUND QUERY", "UNION ALL", "LEFT-MOST SUBQUERY"}
+                or step.startswith("LIST SUBQUERY")
+            ), step
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,27 @@ from .rows import micros, names_column
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a database says it: a named value, the place of a text in another, a limit that is none, and how tables are called."""
+    """How a database says it: a named value, the place of a text in another, a limit that is none, and how tables are called.
+
+    `maybe_running` are the runs among which all are that run, where no index by status has those.
+    """
 
     value: str
     position: str
     unlimited: int | None
     prefix: str = ""
+    maybe_running: str | None = None
 
 
-SQLITE = Dialect(value=":{}", position="instr", unlimited=-1)
+SQLITE = Dialect(
+    value=":{}",
+    position="instr",
+    unlimited=-1,
+    maybe_running=(
+        "select id from runs where lease_owner is not null "
+        "union all select id from runs where status = 'running' and lease_owner is null"
+    ),
+)
 POSTGRES = Dialect(value="%({})s", position="strpos", unlimited=None, prefix="cadenza_")
 
 
@@ -51,8 +63,7 @@ def on_runs(query: RunQuery, dialect: Dialect) -> tuple[str, dict[str, Any]]:
             conditions.add(f"{column} = {{{column}}}", **{column: value})
     if query.status is not None:
         statuses = {f"status{i}": status for i, status in enumerate(query.status)}
-        among = ", ".join(f"{{{name}}}" for name in statuses)
-        conditions.add(f"status in ({among})" if among else "false", **statuses)
+        conditions.add(_standing(statuses, dialect.maybe_running), **statuses)
     if query.id_prefix:
         beyond = query.id_prefix + "\U0010ffff"
         conditions.add("id >= {prefix} and id < {beyond}", prefix=query.id_prefix, beyond=beyond)
@@ -61,6 +72,21 @@ def on_runs(query: RunQuery, dialect: Dialect) -> tuple[str, dict[str, Any]]:
     if query.created_to is not None:
         conditions.add("created_at <= {before}", before=micros(query.created_to))
     return conditions.where, conditions.values
+
+
+def _standing(statuses: dict[str, str], maybe_running: str | None) -> str:
+    """The condition that a run stands in one of *statuses*, whose values have these names."""
+    among = ", ".join(f"{{{name}}}" for name in statuses)
+    if not among:
+        return "false"
+    if maybe_running is None:
+        return f"status in ({among})"
+    if "running" not in statuses.values():
+        return f"status in ({among}) and status <> 'running'"  # as the index says it
+    if set(statuses.values()) == {"running"}:
+        return f"id in ({maybe_running}) and status in ({among})"
+    at_rest = f"select id from runs where status in ({among}) and status <> 'running'"
+    return f"id in ({at_rest} union all {maybe_running}) and status in ({among})"
 
 
 def on_suspensions(query: SuspensionQuery, dialect: Dialect) -> tuple[str, dict[str, Any]]:

@@ -64,7 +64,13 @@ drop index suspensions_due;
 create index suspensions_due on suspensions (due_at, id) where state in ('open', 'expired') and due_at is not null;
 """
 
-MIGRATIONS = (_TABLES, _SCHEDULES, _UNTOLD)
+# 4: a run changes to `running` and back with each leg. Those that run are few, and stand in indexes of their own.
+_RUNNING_APART = """
+drop index runs_by_status;
+create index runs_by_status on runs (status, created_at desc) where status <> 'running';
+"""
+
+MIGRATIONS = (_TABLES, _SCHEDULES, _UNTOLD, _RUNNING_APART)
 
 _RUN = (
     "id, workflow, engine, resource, status, seq, fingerprint, wake_at, lease_owner, lease_until, epoch, signals, "
@@ -257,8 +263,8 @@ def count_suspensions(where: str) -> str:
 def prune(statuses: int) -> str:
     """Runs in one of so many statuses that are old, and that nobody drives."""
     return (
-        f"select id from runs where status in ({', '.join('?' * statuses)}) and created_at < ? and updated_at < ? "
-        "and lease_owner is null limit ?"
+        f"select id from runs where status in ({', '.join('?' * statuses)}) and status <> 'running' and created_at < ? "
+        "and updated_at < ? and lease_owner is null limit ?"
     )
 
 
