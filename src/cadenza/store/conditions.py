@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ def on_runs(query: RunQuery, dialect: Dialect) -> tuple[str, dict[str, Any]]:
     return conditions.where, conditions.values
 
 
-def _standing(statuses: dict[str, str], maybe_running: str | None) -> str:
+def _standing(statuses: Mapping[str, str], maybe_running: str | None) -> str:
     """The condition that a run stands in one of *statuses*, whose values have these names."""
     among = ", ".join(f"{{{name}}}" for name in statuses)
     if not among:
