@@ -332,6 +332,35 @@ async def test_a_write_whose_caller_is_gone_is_made_all_the_same(path: Path) -> 
         assert await store.create(new_run()) == "there"
 
 
+async def test_who_asks_one_turn_after_another_shares_a_commit(path: Path) -> None:
+    async with opened(path) as store:
+        commits: list[str] = []
+        store._open()._here.set_trace_callback(
+            lambda said: commits.append(said) if said == "commit" else None
+        )
+
+        loop = asyncio.get_running_loop()
+        asked: list[asyncio.Future[str]] = []
+
+        def create(turns: int) -> None:
+            """Ask so many turns from now."""
+            if turns:
+                loop.call_soon(create, turns - 1)
+            else:
+                asked.append(asyncio.ensure_future(store.create(new_run(f"r{len(asked)}"))))
+
+        for turns in range(5):
+            create(turns)
+        with fail_after(5):
+            while len(asked) < 5:
+                await one_turn()
+            assert await asyncio.gather(*asked) == ["created"] * 5
+        assert len(commits) == 1
+        for i in range(3):  # and one alone waits for nobody
+            await store.create(new_run(f"alone-{i}"))
+        assert len(commits) == 4
+
+
 async def test_the_log_begins_anew_while_writes_go_on(path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     most = 0

@@ -1,8 +1,9 @@
 """The one place that writes to a SQLite file in this process: group commit.
 
-What is asked for within one turn of the event loop is committed in one transaction. While the disk is quick that happens
-on the loop itself: handing a write to a thread and back costs more than a quick commit. After a slow commit, and while
-another process holds the write lock, the writer thread takes over: the loop waits for the disk a small part of its time only.
+What is asked for in one turn of the event loop, and in those that follow without a break, is committed in one transaction.
+While the disk is quick that happens on the loop itself: handing a write to a thread and back costs more than a quick commit.
+After a slow commit, and while another process holds the write lock, the writer thread takes over: the loop waits for the disk
+a small part of its time only.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class Writer:
         # Batches of jobs; None: that was all.
         self._queue: queue.SimpleQueue[list[_Job] | Literal["log is long"] | None] = queue.SimpleQueue()
         self._handed = 0
+        # How many were pending when it was looked last.
+        self._seen = 0
         self._pages = 0
         self._slow = False
         self._careful_until = 0.0
@@ -100,7 +103,7 @@ class Writer:
         else:
             self._pending.append(job)
             if len(self._pending) == 1:
-                loop.call_soon(self._flush)
+                loop.call_soon(self._gather)
         return future
 
     def close(self) -> None:
@@ -125,6 +128,15 @@ class Writer:
                     raise
         # It waits where another process is just opening or closing the file.
         return work(elsewhere)
+
+    def _gather(self) -> None:
+        """Write what has come together, once a turn of the loop has brought nothing more: those who are at it share a commit."""
+        if self._seen < len(self._pending) < _BATCH:
+            self._seen = len(self._pending)
+            self._home.call_soon(self._gather)
+        else:
+            self._seen = 0
+            self._flush()
 
     def _flush(self) -> None:
         while self._pending:
