@@ -1371,3 +1371,22 @@ async def test_a_canceled_run_can_be_taken_back_and_canceled_again(store: str) -
         assert (await run.get_state()).status == "canceled"
         assert (await run.time_travel(step="ask")).status == "suspended"
         assert (await run.resume(resume_data=5)).status == "success"
+
+
+# ------------------------------------------------------------------ what a run costs
+
+
+async def test_a_run_under_way_has_no_dict_of_its_own() -> None:
+    """Beyond 30 attributes Python gives up on keys that objects share."""
+    counted: list[int] = []
+
+    @step
+    async def look(value: int, ctx: StepContext) -> int:
+        counted.append(len(vars(app.engine._drives[ctx.run_id])))  # type: ignore[attr-defined]
+        return value
+
+    flow = Workflow("flow", input=int).then(look).commit()
+    async with Cadenza(workflows=[flow], worker=False) as app:
+        run = await app.workflow(flow).create_run()
+        assert (await run.start(input_data=1)).status == "success"
+    assert 0 < counted[0] <= 30

@@ -33,6 +33,8 @@ class UserCode:
     Raises `RunHeld` where the code that the run needs is not there, or no longer fits what was answered.
     """
 
+    __slots__ = ("_clock", "_leg", "_workflow", "_world", "running")
+
     def __init__(self, workflow: Workflow[Any, Any], world: World, clock: Clock, leg: Leg) -> None:
         self._workflow = workflow
         self._leg = leg

@@ -14,8 +14,7 @@ from ..execution.effects import Again, Call, Done, Failed, First, Outcome, Quest
 from ..execution.failure import pause_after
 from ..execution.fan import Dropped
 from ..execution.interpreter import Interpreter
-from ..execution.run_once import new_id
-from ..execution.terms import fields_of_event
+from ..execution.tracing_context import TracingContext
 from ..execution.world import AbortSignal
 from ..history import event as ev
 from ..history.journal import Batch, Journal
@@ -27,21 +26,23 @@ from ..model.workflow import Durability, Workflow
 from ..store.base import Claim, Receipt, RunRow, Store, Write
 from ..tracing.leg import Leg
 from .code import UserCode
-from .events import take_kept_event
-from .lease import new_claim
+from .events import question_for, take_kept_event
+from .feed import Feed
 from .waits import Waits
 from .writes import Writes
 
 
 class Drive:
-    """The holder of a run's lease, from taking it to giving it back."""
+    """The holder of a run's lease, from taking it to giving it back.
+
+    It has at most 30 attributes: Python gives each object with more a dict of its own, which costs as much as all the rest.
+    """
 
     def __init__(
         self,
         *,
         store: Store,
         clock: Clock,
-        owner: str,
         workflow: Workflow[Any, Any],
         graph: Graph,
         run: RunRow,
@@ -50,8 +51,7 @@ class Drive:
         secrets: Mapping[str, Any],
         leg: Leg,
         durability: Durability,
-        publish: Callable[[str, list[ev.Entry]], None],
-        show_chunk: Callable[[str, Path, Json], None],
+        feed: Feed,
         tell_due: Callable[[], None],
         tells_of_questions: bool,
         value_limit: int,
@@ -62,7 +62,6 @@ class Drive:
         self.secret_keys = secret_keys
         self.secrets: dict[str, Any] = dict(secrets)
         self.leg = leg
-        self.tracing = leg.context
         self.signal = AbortSignal()
         self.loop = asyncio.get_running_loop()
         self.snapshot = snapshot
@@ -72,28 +71,25 @@ class Drive:
         self.signals = 0
         self._epoch = 0
         self._writes = Writes(run, graph, clock)
-        self._store, self._clock, self._owner = store, clock, owner
+        self._store, self._clock = store, clock
         self.workflow = workflow
         self._code = UserCode(workflow, self, clock, leg)
-        self._publish = publish
-        self._show_chunk = show_chunk
+        self._feed = feed
         self._tell_due = tell_due
         self.tells_of_questions, self.value_limit = tells_of_questions, value_limit
         self._waits = Waits(self.loop, clock)
         self._released = False
-        self._dead = False  # in a play of the death of the process
         self._gate = asyncio.Lock()
         self._resting: asyncio.Task[None] | None = None
-        self._failure: Exception | None = None
         self.task: asyncio.Task[None] | None = None
         self._interpreter = Interpreter(graph, self.journal, self)
         self.error: BaseException | None = None
 
     # ------------------------------------------------------------------ taking and giving back
 
-    def claim_with(self, dead: int | None) -> None:
-        """Take the lease with the first write; *dead* is the epoch of a lease whose owner is gone."""
-        self._writes.claim = new_claim(self._owner, self._clock, dead)
+    def claim_with(self, claim: Claim) -> None:
+        """Take the lease with the first write."""
+        self._writes.claim = claim
 
     def holds(self, receipt: Receipt) -> None:
         """The lease was taken by another call, whose *receipt* this is, and what is noted written with it."""
@@ -182,7 +178,7 @@ class Drive:
             self.finish()
 
     async def _leave(self, event: ev.RunHeld | ev.RunCanceled) -> None:
-        if self._released or self._dead:
+        if self._released:
             return
         self.journal.note(event)
         receipt = await self.journal.commit_by(self._write_last)
@@ -216,7 +212,7 @@ class Drive:
                     await self.absorb()
                     self.journal.note(ev.RunResumed())
         except Exception as error:
-            self._failure = error
+            self.error = error
         self._wake()
 
     async def _pass_gate(self) -> None:
@@ -225,8 +221,8 @@ class Drive:
         Raises `Dropped` where the lease was given back meanwhile, or what failed when it should have been.
         """
         async with self._gate:
-            if self._failure is not None:
-                raise self._failure
+            if self.error is not None:
+                raise self.error
             if self._released:
                 raise Dropped
 
@@ -244,10 +240,10 @@ class Drive:
 
     def abandon(self) -> None:
         """Play the death of the process: nothing more is written, and the lease is not given back."""
-        self._dead = True
+        self._released = True
 
     async def _give_up(self) -> None:
-        if self._epoch and not self._released and not self._dead:
+        if self._epoch and not self._released:
             with suppress(CadenzaError):
                 await self._store.release(self.run_id, self._epoch)
 
@@ -272,7 +268,7 @@ class Drive:
         self._begun.set()
         if receipt.cancel_requested and not self.signal.aborted:
             self.stop()
-        self._publish(self.run_id, batch.entries)
+        self._feed.publish(self.run_id, batch.entries)
         if batch.opened and any(row.due_at is not None for row in batch.opened):
             self._tell_due()
 
@@ -292,14 +288,14 @@ class Drive:
 
     def _wake(self) -> None:
         """Let those go on who have what they waited for; all of them, where the walk is over."""
-        over = self._released or self._failure is not None or self.signal.aborted
+        over = self._released or self.error is not None or self.signal.aborted
         self._waits.wake(everybody=over)
 
     async def poke(self) -> bool:
         """Somebody has put something in: look at once. False where the lease is given back already."""
         # Behind the gate: while the rest is written it is open whether this drive will still see it.
         async with self._gate:
-            if self._released or self._failure is not None or self.finished.is_set():
+            if self._released or self.error is not None or self.finished.is_set():
                 return False
             await self.absorb()
         self._wake()
@@ -343,20 +339,7 @@ class Drive:
 
     async def question(self, node: WaitForEvent, path: Path, match: Json) -> ev.Suspension:
         """A new suspension that waits for the event of *node*."""
-        schema, type_name = self._code.event_schema(path, node.event)
-        now = self.now()
-        return ev.Suspension(
-            id=new_id(),
-            run_id=self.run_id,
-            workflow=self.workflow_id,
-            path=path,
-            opened_at=now,
-            event=node.event,
-            match=match,
-            resume_schema=schema,
-            answer_type=type_name,
-            **fields_of_event(node, now, tell=self.tells_of_questions),
-        )
+        return question_for(self, self._code.event_schema(path, node.event), node, path, match, self.now())
 
     async def offer(self, suspension: ev.Suspension) -> None:
         """Give *suspension* the oldest event that was kept and fits."""
@@ -385,6 +368,10 @@ class Drive:
 
     # ------------------------------------------------------------------ World
 
+    def tracing(self, path: Path) -> TracingContext:
+        """The span that the step at *path* runs in."""
+        return self.leg.context(path)
+
     async def remember(self, path: Path, key: str, value: Json) -> None:
         """Keep what `once` got; durable on return."""
         self.journal.note(ev.Remembered(path=path, key=key, value=value))
@@ -396,4 +383,4 @@ class Drive:
 
     def emit(self, path: Path, chunk: Json) -> None:
         """Show a chunk of a step's own to those who watch."""
-        self._show_chunk(self.run_id, path, chunk)
+        self._feed.show(self.run_id, path, chunk)

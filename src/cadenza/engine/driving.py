@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ..clock import Clock
@@ -159,7 +160,6 @@ class Driving(Reading):
         return Drive(
             store=self.store,
             clock=self._clock,
-            owner=self._owner,
             workflow=workflow,
             graph=graph,
             run=row,
@@ -168,8 +168,7 @@ class Driving(Reading):
             secrets=secrets,
             leg=leg_of(self._telemetry, workflow, row, snapshot, asked),
             durability=workflow.durability or self._durability,
-            publish=self.feed.publish,
-            show_chunk=self.feed.show,
+            feed=self.feed,
             tell_due=self.nudge_worker,
             tells_of_questions=self.hooks.wanted("suspended"),
             value_limit=self._value_limit,
@@ -181,12 +180,12 @@ class Driving(Reading):
         task = asyncio.get_running_loop().create_task(self._run(drive), name=f"cadenza run {drive.run_id}")
         drive.task = task
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: self._never_begun(drive))
+        task.add_done_callback(partial(self._is_over, drive))
         self._keeper.start()
 
-    def _never_begun(self, drive: Drive) -> None:
+    def _is_over(self, drive: Drive, task: asyncio.Task[None]) -> None:
         """A task that is canceled before its first turn runs nothing: who waits for its drive is told all the same."""
+        self._tasks.discard(task)
         if not drive.finished.is_set():
             self._drives.pop(drive.run_id, None)
             drive.error = AppClosed()

@@ -22,7 +22,7 @@ from ..store.base import RunRow
 from ..tracing.options import NOTHING_ASKED, Asked
 from .base import Chore, Registry, Starting
 from .checking import begin_of, check_travel, split_context, split_travel
-from .lease import Errand
+from .lease import Errand, new_claim
 from .settling import Settling
 from .worker import Worker
 
@@ -51,7 +51,7 @@ class LocalEngine(Settling):
         limited(event.input, self._value_limit, "the input of workflow", workflow.id)
         limited(event.state, self._value_limit, "the state of workflow", workflow.id)
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
-        drive.claim_with(None)
+        drive.claim_with(new_claim(self._owner, self._clock, None))
         span = drive.leg.begin("start")
         drive.journal.note(event if span is None else altered(event, span=span))
         self.spawn(drive)
@@ -110,7 +110,7 @@ class LocalEngine(Settling):
         event = rewind(travel, snapshot, graph)
         check_travel(workflow, travel, event, snapshot, graph)
         drive = self.drive(workflow, graph, stored.run, snapshot, secrets, tracing)
-        drive.claim_with(dead)
+        drive.claim_with(new_claim(self._owner, self._clock, dead))
         drive.journal.note(altered(event, span=drive.leg.begin("time_travel")))
         self.spawn(drive)
         return await self.result(drive, wait=wait)

@@ -16,6 +16,8 @@ from ..model.path import Path, within
 class Waits:
     """What the branches of one walk wait for. Nothing here is kept: the journal knows it."""
 
+    __slots__ = ("_answers", "_clock", "_loop", "_parked", "_sleepers")
+
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock) -> None:
         self._loop = loop
         self._clock = clock

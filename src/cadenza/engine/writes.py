@@ -13,6 +13,8 @@ from ..store.base import Claim, Closed, Head, RunRow, Write
 class Writes:
     """Makes the writes of one drive. `claim` goes with the next one."""
 
+    __slots__ = ("_clock", "_graph", "_head", "_pinned", "_run_id", "claim")
+
     def __init__(self, run: RunRow, graph: Graph, clock: Clock) -> None:
         self.claim: Claim | None = None
         self._run_id = run.id

@@ -42,6 +42,8 @@ class Token:
 class Root:
     """The observer of the whole run's token: its motion is the run's."""
 
+    __slots__ = ("_at_rest",)
+
     def __init__(self, at_rest: Callable[[], None]) -> None:
         self._at_rest = at_rest
 

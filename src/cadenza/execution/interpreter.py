@@ -51,6 +51,8 @@ _SHORT = timedelta(seconds=2)
 class Interpreter:
     """One walk over one run."""
 
+    __slots__ = ("_graph", "_token", "effects", "journal", "races", "run")
+
     def __init__(self, graph: Graph, journal: Journal, effects: Effects) -> None:
         self._graph = graph
         self.journal = journal

@@ -45,6 +45,19 @@ _CLOSING: dict[type, ev.SuspensionState] = {
 class Journal:
     """The entries of one run, past and coming. `write` makes a batch durable, or raises and nothing is written."""
 
+    __slots__ = (
+        "_batch",
+        "_broken",
+        "_durable",
+        "_eager",
+        "_now",
+        "_over",
+        "_tell",
+        "_write",
+        "snapshot",
+        "writing",
+    )
+
     def __init__(
         self,
         snapshot: Snapshot,
