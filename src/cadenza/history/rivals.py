@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..model.graph import Graph, Parallel, inside
+from ..model.graph import Graph, inside
 from ..model.path import Path, within
 from .closing import closing, was_closed
 from .event import StepAnswered, Suspension
@@ -42,9 +42,9 @@ def _rival_members(path: Path, graph: Graph) -> list[Path]:
     for depth, part in enumerate(path):
         if isinstance(part, int) or here is None:
             continue
-        for node in here.nodes:
-            ids = [child.id for child in node.children] if isinstance(node, Parallel) else []
-            if isinstance(node, Parallel) and node.first_answer_wins and part in ids:
+        for block in here.races:
+            ids = [child.id for child in block.children]
+            if part in ids:
                 members += [(*path[:depth], id_) for id_ in ids if id_ != part]
         place = here.places.get(part)
         here = inside(place) if place is not None else None

@@ -134,6 +134,11 @@ class Graph:
         return {place.id: place for place in _places(self.nodes)}
 
     @cached_property
+    def races(self) -> tuple[Parallel, ...]:
+        """The blocks of this workflow in which the first answer wins."""
+        return tuple(node for node in self.nodes if isinstance(node, Parallel) and node.first_answer_wins)
+
+    @cached_property
     def order(self) -> dict[str, int]:
         """At which node of this workflow each place stands; members of one block share a number."""
         return {place.id: i for i, node in enumerate(self.nodes) for place in _places((node,))}
