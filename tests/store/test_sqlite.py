@@ -361,6 +361,40 @@ async def test_who_asks_one_turn_after_another_shares_a_commit(path: Path) -> No
         assert len(commits) == 4
 
 
+async def test_who_writes_alone_waits_for_no_turn_and_stops_nobody(path: Path) -> None:
+    async with opened(path) as store:
+        loop = asyncio.get_running_loop()
+        turns = 0
+
+        def count() -> None:
+            nonlocal turns
+            turns += 1
+            counting[0] = loop.call_soon(count)
+
+        counting = [loop.call_soon(count)]
+        for number in range(sqlite_writer._ALONE):
+            await store.create(new_run(f"first-{number}"))
+        assert turns >= sqlite_writer._ALONE  # each has looked for company
+        turns = 0
+        for number in range(80):
+            await store.create(new_run(f"r{number}"))
+        assert 80 // sqlite_writer._AT_ONCE <= turns < 80
+        counting[0].cancel()
+
+
+async def test_those_who_come_together_share_a_commit_also_after_one_was_alone(path: Path) -> None:
+    async with opened(path) as store:
+        for number in range(2 * sqlite_writer._ALONE):
+            await store.create(new_run(f"alone-{number}"))
+        commits: list[str] = []
+        store._open()._here.set_trace_callback(
+            lambda said: commits.append(said) if said == "commit" else None
+        )
+        calls = [asyncio.ensure_future(store.create(new_run(f"r{number}"))) for number in range(50)]
+        assert await asyncio.gather(*calls) == ["created"] * 50
+        assert len(commits) <= 2
+
+
 async def test_the_log_begins_anew_while_writes_go_on(path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     most = 0

@@ -32,6 +32,9 @@ _BUSY = 30.0
 # a commit a few more.
 _LOG = 1000
 _PAGES = 3
+# After so many commits of one operation on end, the next one waits for nobody; so many may follow each other in one turn.
+_ALONE = 8
+_AT_ONCE = 8
 _LONG: Final = "log is long"
 # So many pages the log may have before a commit brings them in itself: where the thread cannot keep up.
 _FULL = 4000
@@ -84,6 +87,10 @@ class Writer:
         self._handed = 0
         # How many were pending when it was looked last.
         self._seen = 0
+        # How many commits on end were of one operation; how many of these were made at once in this turn, and who made them.
+        self._alone = 0
+        self._in_turn = 0
+        self._turn_of: asyncio.Task[Any] | None = None
         self._pages = 0
         self._slow = False
         self._careful_until = 0.0
@@ -100,7 +107,7 @@ class Writer:
         job = _Job(work, future, loop)
         if loop is not self._home:
             self._hand_over([job])
-        else:
+        elif not self._write_alone(job):
             self._pending.append(job)
             if len(self._pending) == 1:
                 loop.call_soon(self._gather)
@@ -129,6 +136,34 @@ class Writer:
         # It waits where another process is just opening or closing the file.
         return work(elsewhere)
 
+    def _write_alone(self, job: _Job) -> bool:
+        """Write *job* at once, where lately nobody else has written: three turns of the loop would be spent on waiting for others.
+
+        A few times in one turn at most, so that who writes again and again stops nobody; and not where another task has just
+        done so.
+        """
+        if self._alone < _ALONE or self._pending:
+            return False
+        task = asyncio.current_task()
+        if not self._in_turn:
+            self._turn_of = task
+            self._home.call_soon(self._next_turn)
+        elif task is not self._turn_of:
+            self._alone = 0
+            return False
+        self._in_turn += 1
+        if self._in_turn > _AT_ONCE:
+            return False
+        batch = [job]
+        if self._handed or time.monotonic() < self._careful_until or not self._begin():
+            return False
+        self._write_here(batch)
+        return True
+
+    def _next_turn(self) -> None:
+        self._in_turn = 0
+        self._turn_of = None
+
     def _gather(self) -> None:
         """Write what has come together, once a turn of the loop has brought nothing more: those who are at it share a commit."""
         if self._seen < len(self._pending) < _BATCH:
@@ -145,12 +180,16 @@ class Writer:
             if self._handed or time.monotonic() < self._careful_until or not self._begin():
                 self._hand_over(batch)
                 continue
-            took = _commit(self._here, batch)
-            if took > _QUICK and self._slow:
-                self._careful_until = time.monotonic() + _CAUTION * took
-            self._slow = took > _QUICK
-            self._grown(1 + len(batch))
-            _settle(batch)
+            self._alone = self._alone + 1 if len(batch) == 1 else 0
+            self._write_here(batch)
+
+    def _write_here(self, batch: list[_Job]) -> None:
+        took = _commit(self._here, batch)
+        if took > _QUICK and self._slow:
+            self._careful_until = time.monotonic() + _CAUTION * took
+        self._slow = took > _QUICK
+        self._grown(1 + len(batch))
+        _settle(batch)
 
     def _grown(self, written: int) -> None:
         """So many commits and operations more are in the log."""
