@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+import pickle
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -1390,3 +1392,42 @@ async def test_a_run_under_way_has_no_dict_of_its_own() -> None:
         run = await app.workflow(flow).create_run()
         assert (await run.start(input_data=1)).status == "success"
     assert 0 < counted[0] <= 30
+
+
+# ------------------------------------------------------------------ results that make their steps late
+
+
+async def test_a_result_keeps_the_steps_of_its_moment_whenever_they_are_looked_at() -> None:
+    async with Cadenza(workflows=[waits], worker=False) as app:
+        run = await app.workflow(waits).create_run()
+        asked = await run.start(input_data=1)
+        ended = await run.resume(resume_data=5)
+        assert {name: one.status for name, one in asked.steps.items()} == {"a": "success", "ask": "suspended"}
+        assert asked.steps is asked.steps
+        assert [one.status for one in ended.steps.values()] == ["success"] * 3
+        assert (await run.get_state()) == ended
+        unlooked = await run.get_state()
+        assert pickle.loads(pickle.dumps(unlooked)) == copy.deepcopy(unlooked) == unlooked
+        assert "steps" in repr(await run.get_state())
+        with pytest.raises(AttributeError, match="no attribute 'step'"):
+            _ = unlooked.step  # type: ignore[union-attr]
+
+
+async def test_the_result_of_who_does_not_wait_does_not_go_on_with_the_run() -> None:
+    held = asyncio.Event()
+
+    @step
+    async def wait(value: int) -> int:
+        await held.wait()
+        return value
+
+    flow = Workflow("flow", input=int).then(a).then(wait).then(b).commit()
+    async with Cadenza(workflows=[flow], worker=False) as app:
+        run = await app.workflow(flow).create_run()
+        begun = await run.start(input_data=1, wait=False)
+        held.set()
+        ended = await over(run)
+        assert ended.status == "success"
+        assert set(ended.steps) == {"a", "wait", "b"}
+        assert begun.status == "running"
+        assert "b" not in begun.steps
