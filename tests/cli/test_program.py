@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cadenza.cli.target import Where
+
 from .command import PATIENCE, PROGRAM, cadenza, environment, terminal, typed
 
 
@@ -194,3 +196,8 @@ def test_it_starts_quickly(folder: Path) -> None:
     assert took["--version"] <= 3 * took["pydantic"], took
     assert took["--help"] <= 3 * took["pydantic"], took
     assert took["runs ls"] <= took["the app"] + 3 * took["pydantic"], took
+
+
+def test_a_command_that_is_suggested_names_the_store_without_its_password() -> None:
+    where = Where(app="shop.app:app", store="postgresql://ann:hush@host/my db")
+    assert where.options == " --app shop.app:app --store 'postgresql://ann:…@host/my db'"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from cadenza.errors import UnknownStore
+from cadenza.errors import InvalidStoreUrl, UnknownStore
 from cadenza.store.base import Store
 from cadenza.store.memory import MemoryStore
 from cadenza.store.open import open_store
@@ -62,3 +63,22 @@ def test_a_url_that_names_no_store_is_refused_with_those_that_are_known(url: str
     with pytest.raises(UnknownStore, match="memory://, sqlite:///relative") as caught:
         open_store(url)
     assert caught.value.url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://ann:hush hush@host/db", "percent-encoded spaces"),
+        ("postgresql://ann:h@sh@ho st/db", "percent-encoded spaces"),
+        ("postgresql://ann:hush@host/db?nope=1", "nope"),
+    ],
+)
+async def test_a_url_that_the_driver_cannot_read_is_refused_without_its_password(url: str, says: str) -> None:
+    store = open_store(url)
+    with pytest.raises(InvalidStoreUrl, match=says) as caught:
+        await store.setup()
+    told = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    assert "%20 for a space" in told
+    assert "hush" not in told
+    assert "sh@ho" not in told
+    await store.close()

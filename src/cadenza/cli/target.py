@@ -7,6 +7,7 @@ pyproject.toml of the current folder or of the nearest one above it that has it,
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ..errors import AppNotLoaded, AppNotNamed
+from ..errors.data import without_password
 
 if TYPE_CHECKING:
     from ..app import Cadenza
@@ -37,9 +39,10 @@ class Where:
 
     @property
     def options(self) -> str:
-        """`--app` and `--store` as they were given, to be repeated in a command that is suggested."""
-        given = (("--app", self.app), ("--store", self.store))
-        return "".join(f" {name} {value}" for name, value in given if value)
+        """`--app` and `--store` as they were given, but for a password, to be repeated in a command that is suggested."""
+        store = without_password(self.store) if self.store else None
+        given = (("--app", self.app), ("--store", store))
+        return "".join(f" {name} {shlex.quote(value)}" for name, value in given if value)
 
 
 HERE = Where()

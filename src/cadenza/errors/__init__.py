@@ -28,7 +28,7 @@ CadenzaError
 │   └── InvalidCron  InvalidTimezone  ScheduleNotFound  DuplicateSchedule  ScheduleDeclared
 ├── StoreError
 │   ├── StoreClosed  StoreUnavailable  StoreBehind  TextNotKept
-│   ├── StoreTooNew  UnknownStore  ExtraMissing
+│   ├── StoreTooNew  UnknownStore  InvalidStoreUrl  ExtraMissing
 │   └── ValueUnreadable  CodecConflict
 └── CommandError               a command line that cannot be done as it was given
     ├── AppNotNamed  AppNotLoaded  InvalidJson  InvalidOption  Unreadable
@@ -72,6 +72,7 @@ from .data import (
     InvalidStateData,
     InvalidStepInput,
     InvalidStepOutput,
+    InvalidStoreUrl,
     InvalidSuspendData,
     Issue,
     QuestionWithdrawn,
@@ -205,6 +206,7 @@ __all__ = [
     "InvalidStateData",
     "InvalidStepInput",
     "InvalidStepOutput",
+    "InvalidStoreUrl",
     "InvalidSuspendData",
     "InvalidTimezone",
     "Issue",

@@ -204,6 +204,19 @@ class UnknownStore(StoreError):
         )
 
 
+class InvalidStoreUrl(StoreError):
+    """The URL of a known store that its driver cannot read. Neither the message nor an attribute tells the password."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = without_password(url)
+        # Drivers quote what they stumble over, and that may be a part of the password.
+        told = re.sub(r'"([^"]*)"', lambda found: found[0] if found[1] in self.url else '"…"', reason.strip())
+        super().__init__(
+            f"{self.url!r} is no URL of a database: {told}; write what is special in a name or password as percent signs: "
+            "%20 for a space, %40 for @, %2F for /"
+        )
+
+
 class StoreUnavailable(StoreError):
     """The database cannot be reached, and was tried for as long as the store's patience lasts.
 

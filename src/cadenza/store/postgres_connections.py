@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from ..errors import ExtraMissing, StoreClosed, StoreUnavailable, TextNotKept
+from ..errors import ExtraMissing, InvalidStoreUrl, StoreClosed, StoreUnavailable, TextNotKept
 
 try:
     import psycopg
@@ -79,10 +79,16 @@ class Connections:
 
     def __init__(self, url: str, *, size: int, patience: float) -> None:
         self._url = url
+        try:
+            given = conninfo_to_dict(url)
+        except psycopg.ProgrammingError as error:
+            raise InvalidStoreUrl(
+                url, str(error)
+            ) from None  # the driver's error quotes what may be a password
         self._size = size
         self._patience = patience
         self._options: dict[str, Any] = {
-            **{k: v for k, v in _KEEPALIVE.items() if k not in conninfo_to_dict(url)},
+            **{k: v for k, v in _KEEPALIVE.items() if k not in given},
             "autocommit": True,
             "prepare_threshold": None,
         }
