@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from cadenza import Cadenza, Step, StepContext, Workflow, WorkflowResult, step
 from cadenza import errors as err
+from cadenza.store.encryption import AesGcm
 from cadenza.testing import virtual_time
 
 paid: list[str] = []
@@ -374,3 +375,16 @@ async def test_the_report_goes_through_runs_that_were_made_in_the_same_moment() 
         for _ in range(450):
             await app.workflow("payment").create_run()
         assert (await app.check_deploy()).runs == 450
+
+
+async def test_a_run_that_cannot_be_read_hides_no_other_from_the_look_before_a_deploy(file: str) -> None:
+    flow = payment()
+    for id_, key in (("lost", b"1" * 32), ("kept", b"2" * 32), ("kept", b"2" * 32)):
+        async with Cadenza(store=file, workflows=[flow], worker=False, codec=AesGcm({id_: key})) as app:
+            run = await app.workflow(flow).create_run()
+            await run.start(input_data="i1")
+    async with Cadenza(store=file, workflows=[flow], worker=False, codec=AesGcm({"kept": b"2" * 32})) as app:
+        report = await app.check_deploy()
+    assert (report.runs, report.going_on, report.stuck_count, report.ok) == (3, 2, 1, False)
+    assert "cannot be read here: " in report.stuck[0].reason
+    assert "'lost', which is not there" in report.stuck[0].reason

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InvalidStepInput, RunHeld
+from ..errors import InvalidStepInput, RunHeld, ValueUnreadable
 from ..history.event import Suspension
 from ..history.reading import is_same
 from ..history.record import RunStatus
@@ -94,10 +94,15 @@ async def check_deploy(
 async def _check(
     engine: Engine, workflow: Workflow[Any, Any] | None, row: RunRow, report: DeployReport
 ) -> None:
-    stored = await engine.store.load(row.id)
-    if stored is None:  # removed meanwhile
+    try:
+        stored = await engine.store.load(row.id)
+        if stored is None:  # removed meanwhile
+            return
+        snapshot = fold(stored.entries)
+    except (ValueUnreadable, ValueError, LookupError) as error:
+        # A key that is missing, an entry of a newer version: one such run must not hide what the others would say.
+        report.add_stuck(row, [], f"what is kept of it cannot be read here: {error}")
         return
-    snapshot = fold(stored.entries)
     waiting = [question for question in stored.suspensions if question.id in snapshot.open]
     if workflow is None:
         report.add_stuck(row, waiting, f"the workflow {row.workflow!r} is not registered in this app")
@@ -106,6 +111,9 @@ async def _check(
         graph = await engine.graph(workflow, row.id, snapshot)
     except RunHeld as held:
         report.add_stuck(row, waiting, held.reason)
+        return
+    except ValueUnreadable as error:
+        report.add_stuck(row, waiting, f"its graph cannot be read here: {error}")
         return
     held_event = why_held(workflow, graph, snapshot)
     if held_event is not None:
