@@ -15,6 +15,7 @@ from anyio import fail_after
 
 from cadenza import Cadenza, StepContext, Workflow, step
 from cadenza import errors as err
+from cadenza.engine import worker
 from cadenza.testing import kill
 
 from ..engine.fake_clock import HeldClock
@@ -103,6 +104,26 @@ async def test_one_bad_orphan_does_not_keep_the_others_from_their_driver(
         await until_over(await app.get_run("r2"), await app.get_run("r3"))
         row = await app.store.row("r1")
         assert row is None or row.lease is None
+
+
+async def test_bad_runs_are_left_for_a_while_and_hide_no_other(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate()
+    flow = Workflow("flow", input=int).then(step(id="gate")(gate.__call__)).commit()
+    await orphans(f"sqlite:///{file}", flow, gate)
+    with closing(sqlite3.connect(file)) as db:
+        [whole] = db.execute("select payload from entries where run = 'r1' and seq = 1").fetchone()
+    spoil(file, "update entries set payload = ? where run in ('r1', 'r2') and seq = 1", TRASH)
+    monkeypatch.setattr(worker, "_DUE_AT_ONCE", 1)  # as if there were a hundred bad ones
+    async with Cadenza(store=f"sqlite:///{file}", workflows=[flow], worker=False) as app:
+        assert sum([await app._worker.look() for _ in range(6)]) == 1  # each bad one is tried twice
+        await until_over(await app.get_run("r3"))
+        spoil(file, "update entries set payload = ? where run = 'r1' and seq = 1", whole)
+        assert await app._worker.look() == 0
+        app._worker._left = dict.fromkeys(app._worker._left, app.clock.now())  # the while is over
+        assert sum([await app._worker.look() for _ in range(2)]) == 1
+        await until_over(await app.get_run("r1"))
 
 
 async def test_a_lease_that_the_store_did_not_take_back_is_given_back_with_the_next_look(file: Path) -> None:

@@ -33,6 +33,9 @@ _LOOK = 1.0
 # So many runs at most are driven here at once by a worker's wish; the others wait in the store.
 _AT_ONCE = 500
 _DUE_AT_ONCE = 100
+# A run of which something is wrong is tried again after this; so many are known at most, those that failed last.
+_LEFT_FOR = timedelta(seconds=60)
+_LEFT = 10_000
 # When hooks that failed are called again; longer than they may take.
 _AGAIN = timedelta(seconds=60)
 
@@ -49,8 +52,9 @@ class Looker:
         # Workflows whose held runs were found, and those that are still to be looked at.
         self._known: set[str] = set()
         self._held: list[tuple[str, str]] = []
-        # What was last said of those that are left as they are.
+        # What was last said of those that are left as they are, and until when they are left alone.
         self._said: dict[str, str] = {}
+        self._left: dict[str, datetime] = {}
 
     def start(self) -> None:
         """Look from now on."""
@@ -98,7 +102,13 @@ class Looker:
 
     def _due(self, now: datetime) -> Due:
         workflows = list(self._workflows())
-        return Due(engine=self._engine.name, workflows=workflows, now=now, limit=_DUE_AT_ONCE)
+        skip = self._left_alone(now)
+        return Due(engine=self._engine.name, workflows=workflows, now=now, skip=skip, limit=_DUE_AT_ONCE)
+
+    def _left_alone(self, now: datetime) -> list[str]:
+        """The runs that are not to be tried now: a hundred bad ones must not be in the way of all others with each look."""
+        self._left = {run_id: until for run_id, until in self._left.items() if until > now}
+        return [*self._left]
 
     async def _guard(self, run_id: str, work: Awaitable[int]) -> int:
         """What *work* gives; 0, with a word about it, where it cannot be done: one bad run must not hold up the others."""
@@ -107,8 +117,12 @@ class Looker:
         except StoreUnavailable:
             raise  # for all of them
         except Exception as error:  # whatever is wrong with one run is
-            # Once: it is tried again with each look, every second.
-            if self._said.get(run_id) != str(error):
+            if self._said.get(run_id) == str(error):  # a second time: it will not be better at once
+                self._left.pop(run_id, None)
+                self._left[run_id] = self._engine.clock.now() + _LEFT_FOR
+                if len(self._left) > _LEFT:
+                    del self._left[next(iter(self._left))]
+            else:
                 self._said[run_id] = str(error)
                 expected = isinstance(error, CadenzaError)
                 _log.warning("the worker leaves run %s as it is: %s", run_id, error, exc_info=not expected)
@@ -247,6 +261,7 @@ class Worker(Looker):
             until=now + LEASE,
             dead=[name for name in owners if owner.is_dead(name)],
             live=[name for name in owners if owner.is_here(name)],
+            skip=self._left_alone(now),
             limit=min(room, _DUE_AT_ONCE),
         )
         return list(await store.claim_due(wanted))

@@ -293,7 +293,7 @@ class MemoryStore(MemorySchedules):
             (row.due_at, row.id, row.run_id)
             for run in self._concerned(due)
             for row in run.timed
-            if row.due_at is not None and row.due_at <= due.now
+            if row.due_at is not None and row.due_at <= due.now and row.run_id not in due.skip
         ]
         return [DueRow(id=id_, run_id=run_id) for _, id_, run_id in sorted(found)[: due.limit]]
 

@@ -76,6 +76,7 @@ class Run:
             free
             and self.row.engine == wanted.engine
             and self.row.workflow in wanted.workflows
+            and self.row.id not in wanted.skip
             and self.status not in RESTING
             and (
                 lease is not None

@@ -87,7 +87,7 @@ class Wanted:
     Runs of `engine` and one of `workflows` that are neither pending, held nor ended, whose lease is free, has run out at `now`
     (unless it belongs to one of the owners `live`) or belongs to one of the owners `dead`, and which need a driver: they had
     one (a lease, or the status `running`), their `wake_at` has come, or something was put in for them that no driver has
-    heard. At most `limit`, those due longest first.
+    heard. None of `skip`, which are runs. At most `limit`, those due longest first.
     """
 
     engine: str
@@ -97,6 +97,7 @@ class Wanted:
     until: datetime
     dead: Sequence[str] = ()
     live: Sequence[str] = ()
+    skip: Sequence[str] = ()
     limit: int = 100
 
 
@@ -110,11 +111,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """For which runs a worker lets happen what time brings: those of `engine` and one of `workflows`; at most `limit` at once."""
+    """For which runs a worker lets happen what time brings: those of `engine` and one of `workflows`, and none of `skip`.
+
+    At most `limit` at once.
+    """
 
     engine: str
     workflows: Sequence[str]
     now: datetime
+    skip: Sequence[str] = ()
     limit: int = 100
 
 

@@ -208,6 +208,7 @@ class PostgresStore(PostgresSchedules):
             "until": micros(wanted.until),
             "dead": list(wanted.dead),
             "live": list(wanted.live),
+            "skip": list(wanted.skip),
             "limit": wanted.limit,
         }
         found, unsure = await self._write(sql.CLAIM_DUE, values)

@@ -142,7 +142,7 @@ with wanted as (
     or (lease_owner is null and wake_at <= %(now)s)
   )
   and engine = %(engine)s and workflow = any(%(workflows)s::text[])
-  and status not in ('pending', 'held', 'success', 'failed', 'canceled')
+  and status not in ('pending', 'held', 'success', 'failed', 'canceled') and id <> all(%(skip)s::text[])
   order by coalesce(wake_at, updated_at), id limit %(limit)s
   for update skip locked
 )
@@ -193,7 +193,10 @@ _OPEN = (
     f"from cadenza_suspensions s join (select id as run from cadenza_runs where {_CONCERNS}) runs using (run) "
     "where s.state in ('open', 'expired') and s.due_at is not null"
 )
-DUE = f"select s.id, s.run {_OPEN} and s.due_at <= %(now)s order by s.due_at, s.id limit %(limit)s"
+DUE = (
+    f"select s.id, s.run {_OPEN} and s.due_at <= %(now)s and s.run <> all(%(skip)s::text[]) "
+    "order by s.due_at, s.id limit %(limit)s"
+)
 PUT_OFF = (
     "update cadenza_suspensions set due_at = %(due_at)s, told = %(told_of)s, call = %(call)s "
     "where id = %(id)s and state in ('open', 'expired') and due_at is not distinct from %(seen)s::bigint returning id"

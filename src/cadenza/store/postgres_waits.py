@@ -58,7 +58,7 @@ class PostgresWaits:
 
     async def due(self, due: Due) -> Sequence[DueRow]:
         """Rows whose `due_at` has come, the earliest first."""
-        found = await self._read(sql.DUE, limit=due.limit, **_due_values(due))
+        found = await self._read(sql.DUE, limit=due.limit, skip=list(due.skip), **_due_values(due))
         return [DueRow(id=id_, run_id=run_id) for id_, run_id in found]
 
     async def put_off(

@@ -21,6 +21,7 @@ from ..history.event import Entry, Suspension
 from ..history.record import RunStatus
 from ..model.graph import Graph
 from ..model.graph import from_json as graph_from_json
+from ..model.values import encode
 from . import sqlite_find as lists
 from . import sqlite_sql as sql
 from .base import (
@@ -364,7 +365,8 @@ class SqliteStore(SqliteSchedules):
 def _due_values(due: Due | Wanted) -> dict[str, Any]:
     """For which runs it is looked, and until when."""
     named = {f"workflow{i}": id_ for i, id_ in enumerate(due.workflows)}
-    return {"engine": due.engine, "now": micros(due.now), "limit": due.limit, **named}
+    skip = encode(list(due.skip)).decode()
+    return {"engine": due.engine, "now": micros(due.now), "limit": due.limit, "skip": skip, **named}
 
 
 def _receipt(epoch: int, signals: int, cancel_requested: int) -> Receipt:

@@ -92,6 +92,16 @@ async def exercise_a_run_is_taken_up_for_each_reason_to_need_a_driver(make_store
         await store.append(write(1, run_id="dead", epoch=2, claim=None))
 
 
+async def exercise_runs_that_are_to_be_skipped_are_left_and_hide_no_other(make_store: MakeStore) -> None:
+    async with opened(make_store) as store:
+        for number, run_id in enumerate(("a", "b'", 'c"', "d")):
+            await at_rest(store, run_id)
+            await store.request_cancel(run_id, after(number))
+        assert await taken(store, skip=["a", 'c"', "nobody"], limit=1) == ["b'"]
+        assert await taken(store, skip=["a", 'c"', "nobody"]) == ["d"]
+        assert await taken(store) == ["a", 'c"']
+
+
 async def exercise_a_run_whose_driver_lives_or_whose_time_has_not_come_is_left(make_store: MakeStore) -> None:
     async with opened(make_store, first=write(claim=claim("one", now=after(10)))) as store:
         await store.request_cancel("r", after(11))

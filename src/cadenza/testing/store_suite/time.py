@@ -32,6 +32,16 @@ async def exercise_rows_are_due_once_their_time_has_come_the_earliest_first(make
             assert list(found) == [DueRow(id=id_, run_id="r") for id_ in expected], (now, limit)
 
 
+async def exercise_rows_of_runs_that_are_to_be_skipped_are_not_due(make_store: MakeStore) -> None:
+    async with opened(make_store) as store:
+        for number, run_id in enumerate(("a", "b", "c")):
+            await store.create(new_run(run_id))
+            row = question(f"{run_id}-s", run_id=run_id, due_at=after(1 + number))
+            await store.append(write(run_id=run_id, claim=claim(), opened=[row]))
+        assert [one.run_id for one in await store.due(due(skip=["a", "x"], limit=1))] == ["b"]
+        assert [one.run_id for one in await store.due(due(skip=["b"]))] == ["a", "c"]
+
+
 async def exercise_an_open_row_is_put_off_by_who_saw_when_it_is_due(make_store: MakeStore) -> None:
     rows = [question(due_at=after(1)), question("t"), question("u", due_at=after(1))]
     async with opened(make_store, first=write(claim=claim(), opened=rows)) as store:
