@@ -69,6 +69,13 @@ def locked(path: Path) -> Iterator[sqlite3.Connection]:
             other.execute("rollback")
 
 
+def commits_of(store: SqliteStore) -> list[str]:
+    """The commits that are made on the loop from now on."""
+    commits: list[str] = []
+    store._open()._here.set_trace_callback(lambda said: commits.append(said) if said == "commit" else None)
+    return commits
+
+
 def one_turn() -> asyncio.Future[None]:
     """What ends when everything that is ready on the loop has had its turn."""
     turn = asyncio.get_running_loop().create_future()
@@ -334,10 +341,7 @@ async def test_a_write_whose_caller_is_gone_is_made_all_the_same(path: Path) -> 
 
 async def test_who_asks_one_turn_after_another_shares_a_commit(path: Path) -> None:
     async with opened(path) as store:
-        commits: list[str] = []
-        store._open()._here.set_trace_callback(
-            lambda said: commits.append(said) if said == "commit" else None
-        )
+        commits = commits_of(store)
 
         loop = asyncio.get_running_loop()
         asked: list[asyncio.Future[str]] = []
@@ -386,10 +390,7 @@ async def test_those_who_come_together_share_a_commit_also_after_one_was_alone(p
     async with opened(path) as store:
         for number in range(2 * sqlite_writer._ALONE):
             await store.create(new_run(f"alone-{number}"))
-        commits: list[str] = []
-        store._open()._here.set_trace_callback(
-            lambda said: commits.append(said) if said == "commit" else None
-        )
+        commits = commits_of(store)
         calls = [asyncio.ensure_future(store.create(new_run(f"r{number}"))) for number in range(50)]
         assert await asyncio.gather(*calls) == ["created"] * 50
         assert len(commits) <= 2
@@ -422,9 +423,8 @@ async def test_a_read_that_is_in_the_way_of_another_process_is_made_again_where_
                 asked.append(db)
                 if len(asked) == 2:
                     other.execute("rollback")
-                db.execute(
-                    "begin immediate"
-                )  # a mere read is never in anybody's way, but while a file is opened
+                # A mere read is never in anybody's way, but while a file is opened.
+                db.execute("begin immediate")
                 db.execute("rollback")
                 return len(asked)
 
@@ -561,9 +561,8 @@ def test_looking_for_runs_that_need_a_driver_reads_none_that_do_not(path: Path) 
     assert {name for step in steps for name in partial if name in step} == partial
     assert "runs_by" not in " ".join(steps), steps
     for step in steps:
-        least = (
-            any(f"INDEX {name}" in step for name in partial) or "json_each" in step
-        )  # the runs to be skipped
+        # The list of JSON is that of the runs to be skipped.
+        least = any(f"INDEX {name}" in step for name in partial) or "json_each" in step
         assert "SCAN" not in step or least, steps
 
 

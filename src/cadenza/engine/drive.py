@@ -14,6 +14,8 @@ from ..execution.effects import Again, Call, Done, Failed, First, Outcome, Quest
 from ..execution.failure import pause_after
 from ..execution.fan import Dropped
 from ..execution.interpreter import Interpreter
+from ..execution.run_once import new_id
+from ..execution.terms import question_for_event
 from ..execution.tracing_context import TracingContext
 from ..execution.world import AbortSignal
 from ..history import event as ev
@@ -26,7 +28,7 @@ from ..model.workflow import Durability, Workflow
 from ..store.base import Claim, Receipt, RunRow, Store, Write
 from ..tracing.leg import Leg
 from .code import UserCode
-from .events import question_for, take_kept_event
+from .events import take_kept_event
 from .feed import Feed
 from .waits import Waits
 from .writes import Writes
@@ -135,7 +137,7 @@ class Drive:
 
     def first_write(self, claim: Claim) -> Write:
         """What is noted so far, as a write that takes the lease."""
-        self._writes.claim = claim
+        self.claim_with(claim)
         return self._as_write(self.journal.take(), release=False)
 
     async def go(self) -> None:
@@ -339,7 +341,17 @@ class Drive:
 
     async def question(self, node: WaitForEvent, path: Path, match: Json) -> ev.Suspension:
         """A new suspension that waits for the event of *node*."""
-        return question_for(self, self._code.event_schema(path, node.event), node, path, match, self.now())
+        return question_for_event(
+            node,
+            path,
+            match,
+            self.now(),
+            id_=new_id(),
+            run_id=self.run_id,
+            workflow=self.workflow_id,
+            brings=self._code.event_schema(path, node.event),
+            tell=self.tells_of_questions,
+        )
 
     async def offer(self, suspension: ev.Suspension) -> None:
         """Give *suspension* the oldest event that was kept and fits."""

@@ -7,13 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import InvalidResumeData
-from ..execution.run_once import new_id
-from ..execution.terms import fields_of_event
-from ..execution.world import World
 from ..history.event import Suspension
-from ..model.graph import WaitForEvent
 from ..model.matching import fits
-from ..model.path import Path
 from ..model.values import Json
 from ..model.workflow import Workflow
 from ..store.base import Answering, Missed, Reply, Store, SuspensionQuery
@@ -27,30 +22,6 @@ async def waiting_for(store: Store, name: str, run_id: str | None, match: Json) 
     # In one read: between pages rows are closed, and those behind them would move up and be missed.
     rows = await store.suspensions(SuspensionQuery(event=name, run_id=run_id, limit=None))
     return [row for row in rows if match is None or fits(match, row.match)]
-
-
-def question_for(
-    world: World,
-    brings: tuple[Json, str | None],
-    node: WaitForEvent,
-    path: Path,
-    match: Json,
-    now: datetime,
-) -> Suspension:
-    """A new suspension at *path* that waits for the event of *node*, which *brings* that: JSON Schema and name of its type."""
-    schema, type_name = brings
-    return Suspension(
-        id=new_id(),
-        run_id=world.run_id,
-        workflow=world.workflow_id,
-        path=path,
-        opened_at=now,
-        event=node.event,
-        match=match,
-        resume_schema=schema,
-        answer_type=type_name,
-        **fields_of_event(node, now, tell=world.tells_of_questions),
-    )
 
 
 async def take_kept_event(

@@ -91,7 +91,7 @@ class Waits:
             sleeping.cancel()
 
 
-def set_future(future: asyncio.Future[None] | None) -> None:
-    """Let *future* be done, if there is one and it is not."""
-    if future is not None and not future.done():
+def set_future(future: asyncio.Future[None]) -> None:
+    """Let *future* be done, if it is not."""
+    if not future.done():
         future.set_result(None)

@@ -10,10 +10,12 @@ from typing import Any, Final
 from typing_extensions import TypedDict
 
 from ..errors import InvalidDeadline, InvalidOnTimeout
-from ..history.event import OnTimeout
+from ..history.event import OnTimeout, Suspension
 from ..model.duration import Duration, duration_of
 from ..model.graph import WaitForEvent
+from ..model.path import Path
 from ..model.schema import Schema
+from ..model.values import Json
 
 
 class Timeout(Enum):
@@ -73,14 +75,35 @@ def fields_of(terms: Terms, schema: Schema, now: datetime, where: str, *, tell: 
     }
 
 
-def fields_of_event(node: WaitForEvent, now: datetime, *, tell: bool) -> dict[str, Any]:
-    """The same fields of a suspension that waits for the event of *node*."""
+def question_for_event(
+    node: WaitForEvent,
+    path: Path,
+    match: Json,
+    now: datetime,
+    *,
+    id_: str,
+    run_id: str,
+    workflow: str,
+    brings: tuple[Json, str | None],
+    tell: bool,
+) -> Suspension:
+    """A suspension at *path* that waits for the event of *node*, which *brings* that: JSON Schema and name of its type."""
+    schema, type_name = brings
     deadline = None if node.timeout is None else now + timedelta(seconds=node.timeout)
-    return {
-        "deadline": deadline,
-        "on_timeout": None if deadline is None else OnTimeout(do="fail"),
-        "due_at": now if tell else deadline,
-    }
+    return Suspension(
+        id=id_,
+        run_id=run_id,
+        workflow=workflow,
+        path=path,
+        opened_at=now,
+        event=node.event,
+        match=match,
+        resume_schema=schema,
+        answer_type=type_name,
+        deadline=deadline,
+        on_timeout=None if deadline is None else OnTimeout(do="fail"),
+        due_at=now if tell else deadline,
+    )
 
 
 def _moment(given: Duration | datetime | None, now: datetime, where: str) -> datetime | None:

@@ -26,8 +26,6 @@ class How(Protocol):
 
 def closing(row: ev.Suspension) -> ev.StepAnswered | ev.StepBailed | ev.StepFailed:
     """The event that follows at the place of *row*, which was answered, has expired, or was canceled by somebody."""
-    if row.state == "answered":
-        return answer_to(row, row.answer, row)
     where = show(row.path)
     if row.state == "canceled":
         return ev.StepFailed(path=row.path, error=_failure(QuestionWithdrawn(where, row.actor, row.reason)))

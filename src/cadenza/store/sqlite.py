@@ -210,6 +210,7 @@ class SqliteStore(SqliteSchedules):
 
     async def append(self, write: Write) -> Receipt:
         """Make *write*."""
+        # As `_write` does it, without its coroutine: every step goes this way.
         receipt = await self._open().run(Prepared(write, self._packing).append)
         self._look_out.wake(write.run_id)
         return receipt

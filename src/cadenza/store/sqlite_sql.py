@@ -166,13 +166,13 @@ CANCEL = (
 )
 
 
-# A plus keeps SQLite from an index: that of workflows has every run there ever was, and without statistics it would be taken.
 # Runs in a list of JSON.
 _SKIPPED = "not in (select value from json_each(:skip))"
 
 
 def claim_due(workflows: int, dead: int, live: int) -> str:
     """Take the leases of runs that need a driver: led by nobody who lives, left under way, unheard, or due."""
+    # The plus keeps SQLite from the index of workflows, which has every run there ever was; without statistics it would be taken.
     named, gone, alive = _named("workflow", workflows), _named("dead", dead), _named("live", live)
     return (
         "update runs set lease_owner = :owner, lease_until = :until, epoch = epoch + 1 where id in ("
@@ -198,7 +198,7 @@ def due(workflows: int) -> str:
 
 
 def next_due(workflows: int) -> str:
-    """When the first timer of such a run, or row of one, is due that is not yet."""
+    """When the first timer of such a run, or row of one, is due that is not yet; with a plus as in `claim_due`."""
     return (
         "select min(at) from ("
         "select min(wake_at) as at from runs where wake_at > :now and lease_owner is null "

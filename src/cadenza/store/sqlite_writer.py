@@ -154,10 +154,9 @@ class Writer:
         self._in_turn += 1
         if self._in_turn > _AT_ONCE:
             return False
-        batch = [job]
-        if self._handed or time.monotonic() < self._careful_until or not self._begin():
+        if not self._begin():
             return False
-        self._write_here(batch)
+        self._write_here([job])
         return True
 
     def _next_turn(self) -> None:
@@ -176,8 +175,7 @@ class Writer:
     def _flush(self) -> None:
         while self._pending:
             batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
-            # The order of what one caller asks for is kept: nothing overtakes what the thread still has.
-            if self._handed or time.monotonic() < self._careful_until or not self._begin():
+            if not self._begin():
                 self._hand_over(batch)
                 continue
             self._alone = self._alone + 1 if len(batch) == 1 else 0
@@ -204,6 +202,10 @@ class Writer:
             _bring_in(self._here)
 
     def _begin(self) -> bool:
+        """Begin a transaction on the loop; False where it is the thread's turn."""
+        # The order of what one caller asks for is kept: nothing overtakes what the thread still has.
+        if self._handed or time.monotonic() < self._careful_until:
+            return False
         try:
             self._here.execute("begin immediate")
         except sqlite3.OperationalError:  # another process, or the thread, is writing

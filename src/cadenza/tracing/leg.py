@@ -85,15 +85,17 @@ class Leg:
 
     def __init__(
         self,
-        telemetry: Telemetry,
+        config: Tracing,
+        tracer: Tracer | None,
+        metrics: Metrics | None,
         workflow: Workflow[Any, Any],
         row: RunRow,
         snapshot: Snapshot,
         asked: Asked | None,
     ) -> None:
-        self._config = telemetry.config
-        self._tracer = telemetry.tracer()
-        self._metrics = telemetry.metrics()
+        self._config = config
+        self._tracer = tracer
+        self._metrics = metrics
         self._workflow = workflow
         self._row = row
         self._run = snapshot
@@ -313,6 +315,7 @@ class _Silence(Leg):
     def __init__(self, asked: Asked | None) -> None:
         self.asked = asked
         self.on = False
+        self._attempts = {}
 
     def begin(self, kind: LegKind) -> None:
         """Nothing is traced."""
@@ -329,11 +332,6 @@ class _Silence(Leg):
     def end(self, error: BaseException | None, run: Snapshot | None = None) -> None:
         """Nothing is traced."""
 
-    def context(self, path: Path) -> TracingContext:
-        """What was given to the call that began the leg, else a span that does nothing."""
-        given = self.asked.current_span if self.asked is not None else None
-        return TracingContext(given or trace.get_current_span())
-
     @property
     def tell(self) -> None:
         """Nobody listens."""
@@ -343,9 +341,10 @@ def leg_of(
     telemetry: Telemetry, workflow: Workflow[Any, Any], row: RunRow, run: Snapshot, asked: Asked | None
 ) -> Leg:
     """What is seen of a leg that begins: nothing, and at no cost, where no SDK is configured by now."""
-    if telemetry.tracer() is None and telemetry.metrics() is None:
+    tracer, metrics = telemetry.tracer(), telemetry.metrics()
+    if tracer is None and metrics is None:
         return _Silence(asked)
-    return Leg(telemetry, workflow, row, run, asked)
+    return Leg(telemetry.config, tracer, metrics, workflow, row, run, asked)
 
 
 def kind_of(run: Snapshot) -> LegKind:

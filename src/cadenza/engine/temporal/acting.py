@@ -18,7 +18,7 @@ from ...execution.end import End
 from ...execution.failure import failure_of
 from ...execution.fan import Dropped
 from ...execution.interpreter import Interpreter
-from ...execution.terms import fields_of_event
+from ...execution.terms import question_for_event
 from ...history import event as ev
 from ...history.closing import was_closed
 from ...history.codec import failure_from_json, suspension_to_json
@@ -253,18 +253,16 @@ class Acting(Sending):
     async def question(self, node: WaitForEvent, path: Path, match: Json) -> ev.Suspension:
         """A new suspension that waits for the event of *node*."""
         schema, type_name, tells, id_ = await self._ask("event", (path, node.event))
-        now = workflow.now()
-        return ev.Suspension(
-            id=id_,
+        return question_for_event(
+            node,
+            path,
+            match,
+            workflow.now(),
+            id_=id_,
             run_id=self.run_id,
             workflow=self.given["workflow"],
-            path=path,
-            opened_at=now,
-            event=node.event,
-            match=match,
-            resume_schema=schema,
-            answer_type=type_name,
-            **fields_of_event(node, now, tell=tells),
+            brings=(schema, type_name),
+            tell=tells,
         )
 
     async def offer(self, suspension: ev.Suspension) -> None:

@@ -27,7 +27,7 @@ from ...model.path import from_json as path_of
 from ...model.values import Json
 from ...model.workflow import Workflow
 from ...store.base import RunRow, Store
-from ...tracing.leg import Leg, Telemetry
+from ...tracing.leg import Telemetry, leg_of
 from ..base import Registry
 from ..code import UserCode
 from ..events import take_kept_event
@@ -101,7 +101,7 @@ class ActivityWorld:
             created_at=now,
             updated_at=now,
         )
-        self.leg = Leg(home.telemetry, workflow, row, snapshot, None)
+        self.leg = leg_of(home.telemetry, workflow, row, snapshot, None)
         self.leg.join()
         self._home = home
         self._telling: list[asyncio.Task[None]] = []

@@ -13,7 +13,7 @@ from ...history.snapshot import Snapshot, fold
 from ...model.values import Json
 from ...model.workflow import Workflow
 from ...store.base import RunRow
-from ...tracing.leg import Leg, Telemetry
+from ...tracing.leg import Leg, Telemetry, leg_of
 from ...tracing.options import Asked
 from .calls import Calls, Gone, MustSendAgain
 from .mirror import Mirror, NotYet
@@ -45,7 +45,7 @@ class Waiting(MirrorReading):
 
     def leg(self, workflow: Workflow[Any, Any], row: RunRow, run: Snapshot, asked: Asked) -> Leg:
         """The leg that a call begins: seen here, where it is waited for, and never by the workflow, which is replayed."""
-        return Leg(self.telemetry, workflow, row, run, asked)
+        return leg_of(self.telemetry, workflow, row, run, asked)
 
     async def settled_by(self, run_id: str, report: Json) -> Snapshot:
         """The run as *report* has it, or when it has ended or waits for people only."""
