@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ from ..model.graph import Graph, WaitForEvent
 from ..model.path import Path
 from ..model.values import Json
 from ..model.workflow import Durability, Workflow
-from ..store.base import Claim, Receipt, RunRow, Store, Write
+from ..store.base import Claim, Receipt, RunRow, Store, Stored, Write
 from ..tracing.leg import Leg
 from .code import UserCode
 from .events import take_kept_event
@@ -93,12 +93,15 @@ class Drive:
         """Take the lease with the first write."""
         self._writes.claim = claim
 
-    def holds(self, receipt: Receipt) -> None:
-        """The lease was taken by another call, whose *receipt* this is, and what is noted written with it."""
+    def holds(self, receipt: Receipt, seen: Stored) -> None:
+        """The lease was taken by another call, whose *receipt* this is, and what is noted written with it.
+
+        Of what others have put in, only what was *seen* is known: there may be more by the time of the receipt.
+        """
         self.journal.written()
         self._epoch = receipt.epoch
         self._begun.set()
-        self.signals = receipt.signals
+        self._see(seen)
         if receipt.cancel_requested:
             self.signal.set()
 
@@ -279,14 +282,13 @@ class Drive:
         stored = await self._store.load(self.run_id)
         if stored is None:
             return
-        self.signals = stored.run.signals
-        self.give(stored.suspensions)
+        self._see(stored)
         if stored.run.cancel_requested:
             self.stop()
 
-    def give(self, rows: Iterable[ev.Suspension]) -> None:
-        """Take in the run's suspension rows: where one was closed, its branch goes on."""
-        self._waits.give(rows, self.snapshot.open)
+    def _see(self, stored: Stored) -> None:
+        self.signals = stored.run.signals
+        self._waits.give(stored.suspensions, self.snapshot.open)
 
     def _wake(self) -> None:
         """Let those go on who have what they waited for; all of them, where the walk is over."""

@@ -273,9 +273,7 @@ class Driving(Reading):
             await self.store.release(run_id, receipt.epoch)
             raise RunHeld(run_id, held.reason)
         drive = self.drive(workflow, graph, stored.run, snapshot, errand.secrets, errand.asked)
-        drive.holds(receipt)
-        drive.signals = stored.run.signals
-        drive.give(stored.suspensions)
+        drive.holds(receipt, stored)
         if held is not None:
             await drive.hold(held)
             raise RunHeld(run_id, held.reason)

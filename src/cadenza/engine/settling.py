@@ -188,8 +188,7 @@ class Settling(Driving):
         outcome = await self.store.answer(answering)
         if isinstance(outcome, Accepted) and outcome.receipt is not None:
             assert answering.write is not None
-            drive.holds(outcome.receipt)
-            drive.give(stored.suspensions)
+            drive.holds(outcome.receipt, stored)
             self.feed.publish(run.id, list(answering.write.entries))
             self.spawn(drive)
         return outcome
