@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ..clock import Clock
-from ..errors import CadenzaError, RunHeld
+from ..errors import AppClosed, CadenzaError, RunHeld
 from ..execution.effects import Again, Call, Done, Failed, First, Outcome, Question
 from ..execution.failure import pause_after
 from ..execution.fan import Dropped
@@ -164,7 +164,8 @@ class Drive:
                 await self._leave(ev.RunHeld(reason=held.reason))
                 raise
         except BaseException as error:
-            self.error = error
+            # Who waits for the run is not canceled when the app that drives it is closed.
+            self.error = AppClosed() if isinstance(error, asyncio.CancelledError) else error
             if self._resting is not None:
                 self._resting.cancel()
             await self._give_up()
@@ -196,7 +197,7 @@ class Drive:
         self.loop.call_soon(self._come_to_rest)
 
     def _come_to_rest(self) -> None:
-        if self._is_quiet() and not self._gate.locked():
+        if self._is_quiet() and (self._resting is None or self._resting.done()):
             self._resting = self.loop.create_task(self._rest())
 
     def _is_quiet(self) -> bool:
@@ -208,6 +209,8 @@ class Drive:
         try:
             # Nobody moves while the rest is written: a branch that is woken now waits at the gate.
             async with self._gate:
+                # The commit that is under way may bring what somebody waits for: it is looked only then.
+                await self.journal.settled()
                 if not self._is_quiet():
                     return
                 self.journal.note(ev.RunSuspended(until=self._waits.first_timer))
@@ -221,7 +224,7 @@ class Drive:
         self._wake()
 
     async def _pass_gate(self) -> None:
-        """Go on from where a branch has waited.
+        """Go on from where a branch has waited: it has been woken, and counts as such until it is through.
 
         Raises `Dropped` where the lease was given back meanwhile, or what failed when it should have been.
         """
@@ -260,7 +263,6 @@ class Drive:
         self._take_in(receipt, batch)
         if receipt.signals != seen:
             await self.absorb()
-            self._wake()
 
     def _as_write(self, batch: Batch, *, release: bool, heed: bool = False) -> Write:
         return self._writes.of(
@@ -278,13 +280,14 @@ class Drive:
             self._tell_due()
 
     async def absorb(self) -> None:
-        """Take in what others have put in: answers, and the wish to stop."""
+        """Take in what others have put in, answers and the wish to stop; who waited for that goes on."""
         stored = await self._store.load(self.run_id)
         if stored is None:
             return
         self._see(stored)
         if stored.run.cancel_requested:
-            self.stop()
+            self.signal.set()
+        self._wake()
 
     def _see(self, stored: Stored) -> None:
         self.signals = stored.run.signals
@@ -302,7 +305,6 @@ class Drive:
             if self._released or self.error is not None or self.finished.is_set():
                 return False
             await self.absorb()
-        self._wake()
         return True
 
     def stop(self) -> None:
@@ -366,15 +368,12 @@ class Drive:
 
     async def answered(self, suspension: ev.Suspension, first: First) -> ev.Suspension | None:
         """The row, when it is closed; None when the place is to stop."""
-        row = await self._waits.park(suspension, first)
-        await self._pass_gate()
-        return row
+        return await self._waits.park(suspension, first, self._pass_gate)
 
     async def sleep_until(self, when: datetime, path: Path, first: First) -> None:
         """Return at *when*, when the run is to stop, or when *path* is given up."""
         if when > self.now() and not self.canceled:
-            await self._waits.sleep(when, path, first)
-            await self._pass_gate()
+            await self._waits.sleep(when, path, first, self._pass_gate)
 
     def give_up(self, path: Path) -> None:
         """Let what waits or sleeps at and below *path* go on at once."""

@@ -175,6 +175,12 @@ class Driving(Reading):
         )
 
     def spawn(self, drive: Drive) -> None:
+        if (
+            self._closed
+        ):  # meanwhile; the lease is that of an owner who is gone, so the next process takes the run up
+            drive.error = AppClosed()
+            drive.finish()
+            return
         self._drives[drive.run_id] = drive
         self._alarm.forget(drive.run_id)
         task = asyncio.get_running_loop().create_task(self._run(drive), name=f"cadenza run {drive.run_id}")

@@ -47,11 +47,12 @@ class LocalEngine(Settling):
         row = self.own(await self.row(run_id))
         if row.status != "pending":
             raise RunAlreadyStarted(run_id, row.status)
+        dead = self._refuse_alive(row)  # whoever wanted to cancel it before it began
         event, secrets = begin_of(workflow, starting, self._secret_keys)
         limited(event.input, self._value_limit, "the input of workflow", workflow.id)
         limited(event.state, self._value_limit, "the state of workflow", workflow.id)
         drive = self.drive(workflow, workflow.graph, row, Snapshot(), secrets, starting.tracing)
-        drive.claim_with(new_claim(self._owner, self._clock, None))
+        drive.claim_with(new_claim(self._owner, self._clock, dead))
         span = drive.leg.begin("start")
         drive.journal.note(event if span is None else altered(event, span=span))
         self.spawn(drive)

@@ -64,20 +64,26 @@ class Waits:
             if within(place, path) and not parked.done():
                 parked.set_result(None)
 
-    async def park(self, suspension: Suspension, first: First) -> Suspension | None:
-        """The row of *suspension* when it is closed; None when it is woken otherwise."""
+    async def park(self, suspension: Suspension, first: First, last: First = None) -> Suspension | None:
+        """The row of *suspension* when it is closed; None when it is woken otherwise.
+
+        *first* is awaited once it is known here; *last* before it is forgotten again, for until then it does not move.
+        """
         future: asyncio.Future[Suspension | None] = self._loop.create_future()
         self._parked[suspension.id] = (suspension.path, future)
         try:
             self.wake(everybody=False)
             if first is not None:
                 await first()
-            return await future
+            row = await future
+            if last is not None:
+                await last()
+            return row
         finally:
             del self._parked[suspension.id]
 
-    async def sleep(self, when: datetime, path: Path, first: First) -> None:
-        """Return at *when*, or when it is woken before."""
+    async def sleep(self, when: datetime, path: Path, first: First, last: First = None) -> None:
+        """Return at *when*, or when it is woken before; *first* and *last* as in `park`."""
         woken: asyncio.Future[None] = self._loop.create_future()
         sleeping = self._loop.create_task(self._clock.sleep_until(when))
         sleeping.add_done_callback(lambda _: set_future(woken))
@@ -86,6 +92,8 @@ class Waits:
             if first is not None:
                 await first()
             await woken
+            if last is not None:
+                await last()
         finally:
             del self._sleepers[path]
             sleeping.cancel()

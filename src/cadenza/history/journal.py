@@ -47,6 +47,7 @@ class Journal:
 
     __slots__ = (
         "_batch",
+        "_begun",
         "_broken",
         "_durable",
         "_eager",
@@ -77,6 +78,8 @@ class Journal:
         self.writing = False
         self._over: asyncio.Future[None] | None = None
         self._durable = snapshot.seq
+        # Whether anything was written here: the first write takes the lease.
+        self._begun = False
         self._broken: BaseException | None = None
 
     def note(self, event: ev.Event) -> None:
@@ -124,14 +127,19 @@ class Journal:
         return batch
 
     def written(self) -> None:
-        """Everything noted so far was made durable by another write."""
+        """Everything noted so far was made durable by another write, which has taken the lease."""
         self._durable = self.snapshot.seq
+        self._begun = True
 
     async def commit_by(self, write: Callable[[Batch], Awaitable[_T]]) -> _T:
         """Let *write* make what is noted durable, in turn with every other commit; also where nothing is."""
+        await self.settled()
+        return await self._commit(write)
+
+    async def settled(self) -> None:
+        """Return when no commit is under way."""
         while self.writing:
             await self._written()
-        return await self._commit(write)
 
     async def commit(self) -> None:
         """Return when everything noted so far is durable.
@@ -139,7 +147,7 @@ class Journal:
         A journal that is not `eager` writes only what others have to see: its first entries, and questions. The rest is
         written with the run's rest or end.
         """
-        if not self._eager and self._durable and not self._batch.opened:
+        if not self._eager and self._begun and not self._batch.opened:
             return
         noted = self.snapshot.seq
         # One commit at a time keeps the numbers in order. All who wait for one go on together: whoever finds its entries not
@@ -168,6 +176,7 @@ class Journal:
             self._broken = error
             raise
         else:
+            self._begun = True
             if batch.entries:
                 self._durable = batch.entries[-1].seq
             return found

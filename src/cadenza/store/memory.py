@@ -357,7 +357,8 @@ class MemoryStore(MemorySchedules):
 
     async def wait(self, run_id: str, seen: RunRow, timeout: float) -> None:  # noqa: ASYNC109  a bound, not a failure
         """Return when the run's row may differ from *seen*, or after *timeout* seconds."""
-        if await self.row(run_id) != seen:
+        run = self._find(run_id)
+        if run is None or run.as_row() != seen:
             return
         changed = asyncio.Event()
         self._waiters.setdefault(run_id, set()).add(changed)
