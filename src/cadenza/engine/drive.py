@@ -211,14 +211,13 @@ class Drive:
             async with self._gate:
                 # The commit that is under way may bring what somebody waits for: it is looked only then.
                 await self.journal.settled()
-                if not self._is_quiet():
-                    return
-                self.journal.note(ev.RunSuspended(until=self._waits.first_timer))
-                receipt = await self.journal.commit_by(self._write_last)
-                self._released = receipt.released
-                if not receipt.released:
-                    await self.absorb()
-                    self.journal.note(ev.RunResumed())
+                while self._is_quiet():
+                    self.journal.note(ev.RunSuspended(until=self._waits.first_timer))
+                    receipt = await self.journal.commit_by(self._write_last)
+                    self._released = receipt.released
+                    if not receipt.released:
+                        await self.absorb()
+                        self.journal.note(ev.RunResumed())
         except Exception as error:
             self.error = error
         self._wake()
@@ -259,9 +258,8 @@ class Drive:
 
     async def _write(self, batch: Batch) -> None:
         receipt = await self._store.append(self._as_write(batch, release=False))
-        seen = self.signals
         self._take_in(receipt, batch)
-        if receipt.signals != seen:
+        if receipt.signals > self.signals:
             await self.absorb()
 
     def _as_write(self, batch: Batch, *, release: bool, heed: bool = False) -> Write:
@@ -271,7 +269,6 @@ class Drive:
 
     def _take_in(self, receipt: Receipt, batch: Batch) -> None:
         self._epoch = receipt.epoch
-        self.signals = receipt.signals
         self._begun.set()
         if receipt.cancel_requested and not self.signal.aborted:
             self.stop()
@@ -290,7 +287,8 @@ class Drive:
         self._wake()
 
     def _see(self, stored: Stored) -> None:
-        self.signals = stored.run.signals
+        # Of two looks at once the later one may come first.
+        self.signals = max(self.signals, stored.run.signals)
         self._waits.give(stored.suspensions, self.snapshot.open)
 
     def _wake(self) -> None:
