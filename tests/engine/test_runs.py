@@ -1431,3 +1431,22 @@ async def test_the_result_of_who_does_not_wait_does_not_go_on_with_the_run() -> 
         assert set(ended.steps) == {"a", "wait", "b"}
         assert begun.status == "running"
         assert "b" not in begun.steps
+
+
+async def test_who_waits_for_a_run_is_told_that_its_app_was_closed() -> None:
+    begun = asyncio.Event()
+
+    @step
+    async def for_ever(value: int) -> int:
+        begun.set()
+        await asyncio.Event().wait()
+        return value
+
+    app = Cadenza(workflows=[flow := Workflow("for-ever", input=int).then(for_ever).commit()])
+    run = await app.workflow(flow).create_run()
+    started = asyncio.create_task(run.start(input_data=1))
+    with fail_after(5):
+        await begun.wait()
+        await app.close()
+        with pytest.raises(err.AppClosed):
+            await started

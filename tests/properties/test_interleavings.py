@@ -31,18 +31,24 @@ _SEEDS = 4000 if os.environ.get("CADENZA_TORTURE") == "long" else 400
 _BOUND = 20
 # So many turns of the loop a call of the store, or a step, may take.
 _TURNS = (0, 0, 0, 1, 2, 3, 5, 9, 20)
+_CALLS = (
+    *("create", "load", "row", "append", "claim", "release", "answer", "request_cancel", "renew"),
+    *("suspension", "suspensions", "keep_event", "kept_events", "drop_event", "graph"),
+)
 
 
 class Jittered(MemoryStore):
-    """A memory store, between whose calls others get their turns as *random* says."""
+    """A memory store, between whose calls others get their turns as *random* says. One kind of call may be slow."""
 
     def __init__(self, random: Random) -> None:
         super().__init__()
         self._random = random
+        self._slow = random.choice([None, None, "load", "append", "answer", *_CALLS])
 
-    async def pause(self) -> None:
+    async def pause(self, call: str | None = None) -> None:
         """Let others have some turns."""
-        for _ in range(self._random.choice(_TURNS)):
+        slow = call is not None and call == self._slow
+        for _ in range(self._random.choice(_TURNS) * (8 if slow else 1)):
             await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
 
 
@@ -50,18 +56,15 @@ def _jittered(name: str) -> Callable[..., Awaitable[Any]]:
     plain = getattr(MemoryStore, name)
 
     async def call(store: Jittered, *given: Any, **named: Any) -> Any:
-        await store.pause()
+        await store.pause(name)
         found = await plain(store, *given, **named)
-        await store.pause()
+        await store.pause(name)
         return found
 
     return call
 
 
-for _name in (
-    *("create", "load", "row", "append", "claim", "release", "answer", "request_cancel", "renew"),
-    *("suspension", "suspensions", "keep_event", "kept_events", "drop_event", "graph"),
-):
+for _name in _CALLS:
     setattr(Jittered, _name, _jittered(_name))
 
 

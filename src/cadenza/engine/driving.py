@@ -175,9 +175,8 @@ class Driving(Reading):
         )
 
     def spawn(self, drive: Drive) -> None:
-        if (
-            self._closed
-        ):  # meanwhile; the lease is that of an owner who is gone, so the next process takes the run up
+        # It was closed meanwhile; the lease is that of an owner who is gone, so the next process takes the run up.
+        if self._closed:
             drive.error = AppClosed()
             drive.finish()
             return
