@@ -1,4 +1,7 @@
-"""A run that comes to rest while something else is under way: what is put in meanwhile is heard, and it does come to rest."""
+"""A run that comes to rest while something else is under way: what is put in meanwhile is heard, and it does come to rest.
+
+An app that is closed meanwhile leaves it to others.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from anyio import fail_after
 
 from cadenza import Cadenza, StepContext, Workflow, step
+from cadenza.errors import AppClosed
 from cadenza.history import event as ev
 from cadenza.model.path import Path
 from cadenza.model.workflow import Durability
@@ -23,6 +28,7 @@ from cadenza.store.base import (
     Write,
 )
 from cadenza.store.memory import MemoryStore
+from cadenza.testing import kill
 
 _BOUND = 10
 
@@ -33,7 +39,7 @@ class Held(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.is_held: Callable[[Write], bool] = lambda _: False
-        self.holds_look_after_answer = self._holds_look = False
+        self.holds_look_after_answer = self._holds_look = self.holds_answer = False
         self.held, self.go = asyncio.Event(), asyncio.Event()
 
     async def append(self, write: Write) -> Receipt:
@@ -51,6 +57,8 @@ class Held(MemoryStore):
     async def answer(self, answering: Answering) -> AnswerOutcome:
         outcome = await super().answer(answering)
         self._holds_look, self.holds_look_after_answer = self.holds_look_after_answer, False
+        if self.holds_answer:
+            await self._hold()
         return outcome
 
     async def _hold(self) -> None:
@@ -167,3 +175,35 @@ async def test_of_two_looks_at_once_the_older_one_may_come_last() -> None:
     assert (await started).status == "suspended"
     await answering
     await stage.app.close()
+
+
+async def test_an_app_that_is_closed_while_it_answers_takes_nothing_up() -> None:
+    entered: list[str] = []
+    store = Held()
+
+    def app_of(name: str) -> tuple[Cadenza, Workflow[int, int]]:
+        @step
+        async def ask(value: int, ctx: StepContext) -> int:
+            entered.append(name)
+            return value + await ctx.ask(int)
+
+        flow = Workflow("flow", input=int).then(ask).commit()
+        return Cadenza(store=store, workflows=[flow]), flow
+
+    app, flow = app_of("first")
+    run = await app.workflow(flow).create_run("r")
+    await run.start(input_data=1)
+    store.holds_answer = True
+    answering = asyncio.create_task(run.resume(resume_data=10))
+    with fail_after(_BOUND):
+        await store.held.wait()
+        kill(app)
+        store.go.set()
+        with pytest.raises(AppClosed):
+            await answering
+    other, _ = app_of("second")
+    result = await (await other.get_run("r")).restart()
+    assert result.status == "success"
+    assert result.result == 11
+    assert entered == ["first", "second"]
+    await other.close()
