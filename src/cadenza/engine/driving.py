@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -81,6 +81,8 @@ class Driving(Reading):
         # Set while a worker looks for runs.
         self.looking = False
         self._closed = False
+        # How what belongs to this engine plays its death with it.
+        self._die_too: list[Callable[[], None]] = []
         # Who is told when a run comes to rest with a timer: a worker, else this engine's own alarm wakes it.
         self.worker_nudge: asyncio.Event | None = None
         # Set where no app was made for the workflow: then a run that waits is worth a warning.
@@ -137,6 +139,8 @@ class Driving(Reading):
         """Play the death of this process: nothing is written or given back, the owner counts as dead."""
         self._closed = True
         owner.retire(self._owner)
+        for die in self._die_too:
+            die()
         for drive in self._drives.values():
             drive.abandon()
         self._stop()

@@ -32,7 +32,9 @@ class LocalEngine(Settling):
 
     def serving(self, workflows: Registry, chore: Chore) -> Worker:
         """What goes on with the runs of *workflows* in this process, and sees to *chore* when it is due."""
-        return Worker(self, workflows, chore)
+        worker = Worker(self, workflows, chore)
+        self._die_too.append(worker.die)
+        return worker
 
     # ------------------------------------------------------------------ the contract
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ class Looker:
         taken = await self._take_up_due()
         due = await self._engine.store.due(self._due(self._engine.clock.now()))
         tried = await self._try_held()
-        passed = await asyncio.gather(*[self._guard(one.run_id, self._pass(one)) for one in due])
+        passed = await asyncio.gather(*[self._guard(one.run_id, self._pass, one) for one in due])
         return taken + tried + sum(passed) + await self._chore.look()
 
     def _due(self, now: datetime) -> Due:
@@ -110,10 +110,10 @@ class Looker:
         self._left = {run_id: until for run_id, until in self._left.items() if until > now}
         return [*self._left]
 
-    async def _guard(self, run_id: str, work: Awaitable[int]) -> int:
-        """What *work* gives; 0, with a word about it, where it cannot be done: one bad run must not hold up the others."""
+    async def _guard(self, run_id: str, work: Callable[..., Awaitable[int]], *given: object) -> int:
+        """What *work* gives for *given*; 0, with a word about it, where it cannot be done: one bad run must not hold up the others."""
         try:
-            return await work
+            return await work(*given)
         except StoreUnavailable:
             raise  # for all of them
         except Exception as error:  # whatever is wrong with one run is
@@ -149,7 +149,7 @@ class Looker:
         room = max(0, min(_AT_ONCE - self._engine.under_way, _DUE_AT_ONCE))
         tried = 0
         for run_id, workflow in self._held[:room]:
-            tried += await self._guard(run_id, self._try(workflows[workflow], run_id))
+            tried += await self._guard(run_id, self._try, workflows[workflow], run_id)
             self._held.remove((run_id, workflow))  # where the store is away, it is tried with the next look
         return tried
 
@@ -233,7 +233,7 @@ class Worker(Looker):
     async def _take_up_due(self) -> int:
         await self._give_back()
         self._claimed = {one.run_id: one for one in await self._claim()}
-        taken = [await self._guard(one.run_id, self._take_over(one)) for one in [*self._claimed.values()]]
+        taken = [await self._guard(one.run_id, self._take_over, one) for one in [*self._claimed.values()]]
         await self._give_back()
         return sum(taken)
 
