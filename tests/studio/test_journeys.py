@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from .live import ROOT, Server, named, person
@@ -213,6 +214,32 @@ def test_a_lost_connection_is_shown_and_made_up_for(browser: Browser, server: Se
         server.call(f"inbox/{question}/answer", {"data": {"amount": 3, "reason": "back"}, "wait": True})
         expect(page.get_by_text("Live", exact=True)).to_be_visible()
         expect(page.get_by_role("row").filter(has_text="while-away").get_by_text("Done")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("address", "label", "key", "news"),
+    [
+        ("#/runs", "Run id begins with", "id_prefix", "All 2"),
+        ("#/runs", "Resource", "resource_id", "All 2"),
+        ("#/inbox", "Label", "label", "Inbox , open questions: 2"),
+    ],
+)
+def test_news_of_runs_leave_what_is_being_typed(
+    browser: Browser, server: Server, address: str, label: str, key: str, news: str
+) -> None:
+    server.begin("pay", {"customer": "Mona", "amount": 5}, "pay-1")
+    with person(browser, server.base) as page:
+        page.goto(address)
+        expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        page.get_by_label(label, exact=True).fill("pay")
+        server.begin("pay", {"customer": "Mona", "amount": 5}, "pay-2")
+        expect(page.get_by_role("link", name=news)).to_be_visible()
+        expect(page.get_by_label(label, exact=True)).to_have_value("pay")
+        page.get_by_label(label, exact=True).press("Enter")
+        expect(page).to_have_url(re.compile(f"{key}=pay"))
+        expect(page.get_by_label(label, exact=True)).to_be_focused()
+        page.go_back()
+        expect(page.get_by_label(label, exact=True)).to_have_value("")
 
 
 def test_filters_are_addresses(browser: Browser, server: Server) -> None:

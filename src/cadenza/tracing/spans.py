@@ -9,7 +9,7 @@ from typing import Any
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from ..errors import CadenzaError
+from ..errors import AppClosed, CadenzaError
 from ..execution.effects import Bailed, Call, Done, Failed, Outcome, Suspended
 from ..history.event import Failure
 from ..history.snapshot import Snapshot
@@ -120,7 +120,7 @@ def failed(span: Span, failure: Failure, *, content: bool, event: bool = True) -
 
 def _broke(span: Span, error: BaseException | None) -> None:
     """The engine could not go on; that its process stops is no error."""
-    if error is not None and not isinstance(error, CancelledError):
+    if error is not None and not isinstance(error, CancelledError | AppClosed):
         name = error.code if isinstance(error, CadenzaError) else type(error).__name__
         span.set_attribute(at.ERROR_TYPE, name)
         span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))

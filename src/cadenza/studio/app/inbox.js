@@ -6,7 +6,7 @@ import { href } from "../lib/router.js";
 import { duration, moment } from "../lib/time.js";
 import { SchemaForm } from "../components/form.js";
 import { Icon } from "../components/icons.js";
-import { Confirm, Copy, Data, Empty, Facts, Loading, Pager, Problem, Status, Time } from "../components/parts.js";
+import { Confirm, Copy, Data, Empty, Facts, Loading, Pager, Problem, Search, Status, Time } from "../components/parts.js";
 
 const PAGE = 50;
 const TABS = ["open", "answered", "expired", "canceled"];
@@ -62,8 +62,7 @@ export function InboxView({ id, query }) {
     <label class="sr" for="inbox-age">Waiting for longer than</label>
     <select id="inbox-age" value=${older_than ?? ""} onChange=${(/** @type {any} */ event) => (location.hash = filtered({ older_than: event.target.value }))}>
       <option value="">Any age</option><option value="1h">Over an hour</option><option value="1d">Over a day</option><option value="7d">Over a week</option><option value="30d">Over 30 days</option></select>
-    <label class="sr" for="inbox-label">Label</label>
-    <input id="inbox-label" type="search" placeholder="Label" value=${label ?? ""} onChange=${(/** @type {any} */ event) => (location.hash = filtered({ label: event.target.value.trim() }))} />
+    <${Search} id="inbox-label" label="Label" value=${label} search=${(/** @type {string} */ text) => (location.hash = filtered({ label: text }))} />
     ${session.name ? html`<label class="check"><input type="checkbox" checked=${Boolean(mine)} onChange=${(/** @type {any} */ event) => (location.hash = filtered({ mine: event.target.checked ? 1 : undefined }))} />For me</label>` : null}
   </div>`;
   const asked = Boolean(workflow || label || older_than || mine);

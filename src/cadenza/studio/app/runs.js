@@ -4,7 +4,7 @@ import { go, useKeys, useQuery, useTitle } from "../lib/hooks.js";
 import { href } from "../lib/router.js";
 import { ENDED, RUN_STATUSES, statusOf } from "../lib/status.js";
 import { Icon } from "../components/icons.js";
-import { Empty, Loading, Pager, Problem, Status, Time, Took } from "../components/parts.js";
+import { Empty, Loading, Pager, Problem, Search, Status, Time, Took } from "../components/parts.js";
 
 const PAGE = 50;
 const SINCE = /** @type {const} */ ([["", "Any time"], ["3600", "Last hour"], ["86400", "Last day"], ["604800", "Last week"], ["2592000", "Last 30 days"]]);
@@ -45,10 +45,8 @@ export function RunsView({ query }) {
         <option value="">All workflows</option>${workflows.data?.workflows.map((/** @type {any} */ one) => html`<option key=${one.id} value=${one.id}>${one.id}</option>`)}</select>
       <label class="sr" for="runs-since">Started</label>
       <select id="runs-since" value=${query.since ?? ""} onChange=${(/** @type {any} */ event) => (location.hash = filtered({ since: event.target.value }))}>${SINCE.map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}</select>
-      <label class="sr" for="runs-id">Run id begins with</label>
-      <input id="runs-id" type="search" class="mono" placeholder="Run id begins with…" value=${id_prefix ?? ""} onChange=${(/** @type {any} */ event) => (location.hash = filtered({ id_prefix: event.target.value.trim() }))} />
-      <label class="sr" for="runs-resource">Resource</label>
-      <input id="runs-resource" type="search" placeholder="Resource" value=${resource_id ?? ""} onChange=${(/** @type {any} */ event) => (location.hash = filtered({ resource_id: event.target.value.trim() }))} />
+      <${Search} id="runs-id" label="Run id begins with" placeholder="Run id begins with…" mono value=${id_prefix} search=${(/** @type {string} */ text) => (location.hash = filtered({ id_prefix: text }))} />
+      <${Search} id="runs-resource" label="Resource" value=${resource_id} search=${(/** @type {string} */ text) => (location.hash = filtered({ resource_id: text }))} />
       ${asked ? html`<a class="button plain slim" href="#/runs">Clear</a>` : null}
     </div>
     <${Problem} error=${list.error} retry=${list.refetch} />

@@ -15,6 +15,15 @@ export function Status({ status, short = false, label }) {
   </span>`;
 }
 
+/** A field that filters once it is left or Enter is pressed. What is being typed stays, whatever news come meanwhile.
+ * @param {{id: string, label: string, value: string | undefined, search: (text: string) => void, placeholder?: string, mono?: boolean}} props */
+export function Search({ id, label, value = "", search, placeholder = label, mono = false }) {
+  const [typed, setTyped] = useState(value);
+  useEffect(() => setTyped(value), [value]);
+  return html`<label class="sr" for=${id}>${label}</label>
+    <input id=${id} type="search" class=${mono ? "mono" : undefined} placeholder=${placeholder} value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} onChange=${(/** @type {any} */ event) => search(event.target.value.trim())} />`;
+}
+
 /** A moment, as how long ago; the whole of it under the pointer. @param {{at: string | null, absolute?: boolean}} props */
 export function Time({ at, absolute = false }) {
   const now = useNow(absolute ? 3_600_000 : 5_000);
