@@ -10,20 +10,24 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 from typing import Any, Literal, TypeAlias, get_args
 
 import pytest
 
-from cadenza import Cadenza, CadenzaError, Retry, StepContext, Workflow, step
+from cadenza import Cadenza, CadenzaError, Retry, Run, StepContext, Workflow, step
 from cadenza.engine.local import LocalEngine
 from cadenza.history import event as ev
+from cadenza.history.event import Suspension
 from cadenza.history.record import ENDED
 from cadenza.history.snapshot import fold
 from cadenza.model.workflow import Durability
+from cadenza.store.base import Store
 from cadenza.store.memory import MemoryStore
+from cadenza.store.open import open_store
 from cadenza.testing import kill
 
 _SEEDS = 4000 if os.environ.get("CADENZA_TORTURE") == "long" else 400
@@ -43,46 +47,52 @@ _CALLS = (
 Mode: TypeAlias = Literal["living", "crashing", "working"]
 
 
-class Jittered(MemoryStore):
-    """A memory store, between whose calls others get their turns as *random* says. One kind of call may be slow."""
+class Jittered:
+    """A store, between whose calls others get their turns as *random* says. One kind of call may be slow.
 
-    def __init__(self, random: Random) -> None:
-        super().__init__()
+    Closing it closes nothing: a database outlives those who use it.
+    """
+
+    def __init__(self, store: Store, random: Random, slow: str | None) -> None:
+        self._store = store
         self._random = random
-        self._slow = random.choice([None, None, "load", "append", "answer", *_CALLS])
+        self._slow = slow
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._store, name)
+        if name not in _CALLS:
+            return call
+
+        async def jittered(*given: Any, **named: Any) -> Any:
+            turns = 8 if name == self._slow else 1
+            await pause(self._random, turns)
+            found = await call(*given, **named)
+            await pause(self._random, turns)
+            return found
+
+        return jittered
 
     async def close(self) -> None:
-        """Stay, as a database does when one of its users goes."""
-
-    async def pause(self, call: str | None = None) -> None:
-        """Let others have some turns."""
-        slow = call is not None and call == self._slow
-        for _ in range(self._random.choice(_TURNS) * (8 if slow else 1)):
-            await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
+        """Stay."""
 
 
-def _jittered(name: str) -> Callable[..., Awaitable[Any]]:
-    plain = getattr(MemoryStore, name)
-
-    async def call(store: Jittered, *given: Any, **named: Any) -> Any:
-        await store.pause(name)
-        found = await plain(store, *given, **named)
-        await store.pause(name)
-        return found
-
-    return call
-
-
-for _name in _CALLS:
-    setattr(Jittered, _name, _jittered(_name))
+async def pause(random: Random, factor: int = 1) -> None:
+    """Let others have some turns."""
+    for _ in range(random.choice(_TURNS) * factor):
+        await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
 
 
 class World:
-    """What the steps of one seed do, as they see it."""
+    """One seed: a run, the stores of those who are at it, and what its steps see."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, stores: Sequence[Store], mode: Mode, durability: Durability) -> None:
         self.random = Random(seed)
-        self.store = Jittered(self.random)
+        self.mode = mode
+        self.durability: Durability = durability
+        self.run_id = f"{mode}-{durability}-{seed}"
+        self.store = stores[0]
+        slow = self.random.choice([None, None, "load", "append", "answer", *_CALLS])
+        self.stores: list[Any] = [Jittered(store, self.random, slow) for store in stores]
         self.accepted: dict[str, int] = {}
         # How often each place was entered after the journal had its end.
         self.late: Counter[tuple[str | int, ...]] = Counter()
@@ -90,7 +100,7 @@ class World:
 
     async def enter(self, ctx: StepContext) -> None:
         """The first line of every step."""
-        await self.store.pause()
+        await pause(self.random)
         record = fold(await self.store.entries(ctx.run_id)).records.get(ctx.path)
         if record is not None and record.ended:
             self.late[ctx.path] += 1
@@ -119,7 +129,7 @@ def workflows(world: World) -> tuple[Workflow[int, Any], ...]:
         await world.enter(ctx)
 
         async def pay() -> int:
-            await world.store.pause()
+            await pause(world.random)
             return 1
 
         return value + await ctx.once("pay", pay)
@@ -141,18 +151,32 @@ def workflows(world: World) -> tuple[Workflow[int, Any], ...]:
 class Actor:
     """One process, and the people in it."""
 
-    def __init__(self, world: World, durability: Durability) -> None:
+    def __init__(self, world: World, store: Any) -> None:
         self._world = world
+        self._store = store
         self._flows = workflows(world)
-        self._durability = durability
-        self._works = False
         self.app = self._new_app()
 
     def _new_app(self) -> Cadenza:
-        return Cadenza(store=self._world.store, workflows=self._flows, durability=self._durability)
+        return Cadenza(store=self._store, workflows=self._flows, durability=self._world.durability)
 
-    async def act(self, mode: Mode) -> None:
+    async def come_up(self) -> None:
+        """Begin, and look after the runs where that is done by workers."""
+        if self._world.mode == "working":
+            await self.app.__aenter__()
+
+    async def asked(self) -> list[Suspension]:
+        """What is asked now."""
+        items = (await self.app.inbox.list(limit=None)).items
+        return [item for item in items if item.run_id == self._world.run_id]
+
+    async def run(self) -> Run[Any]:
+        """The run."""
+        return await self.app.get_run(self._world.run_id)
+
+    async def act(self) -> None:
         """Do something, which may be refused."""
+        mode = self._world.mode
         # What a worker does is left to it.
         by_hand = mode != "working"
         actions: dict[Callable[[], Awaitable[None]], float] = {
@@ -171,7 +195,7 @@ class Actor:
     async def answer(self) -> None:
         """Answer an open question."""
         world = self._world
-        items = [item for item in (await self.app.inbox.list()).items if item.event is None]
+        items = [item for item in await self.asked() if item.event is None]
         if not items:
             return
         chosen = world.random.choice(items)
@@ -182,22 +206,22 @@ class Actor:
 
     async def send(self) -> None:
         """Send what the run may wait for; it is kept where it does not yet."""
-        await self.app.send_event("news", 7, run_id="r", keep=True)
+        await self.app.send_event("news", 7, run_id=self._world.run_id, keep=True)
 
     async def restart(self) -> None:
         """Take up the run, if it seems to be left."""
-        await (await self.app.get_run("r")).restart()
+        await (await self.run()).restart()
 
     async def cancel(self) -> None:
         """Cancel the run."""
-        run = await self.app.get_run("r")
+        run = await self.run()
         self._world.tries_to_cancel = True
         if await run.cancel():
             self._world.canceled = True
 
     async def withdraw(self) -> None:
         """Withdraw a question."""
-        items = (await self.app.inbox.list()).items
+        items = await self.asked()
         if items:
             await self.app.inbox.cancel(self._world.random.choice(items).id)
 
@@ -205,36 +229,29 @@ class Actor:
         """Let happen what follows a deadline that has passed."""
         assert isinstance(self.app.engine, LocalEngine)
         now = self.app.clock.now()
-        for item in (await self.app.inbox.list()).items:
+        for item in await self.asked():
             if item.deadline is not None and item.deadline <= now:
                 await self.app.engine.expire(self._flows[0], item)
 
     async def travel(self) -> None:
         """Go back to the race."""
-        await (await self.app.get_run("r")).time_travel(step="race")
+        await (await self.run()).time_travel(step="race")
         self._world.traveled = True
 
     async def crash(self) -> None:
         """Die, and come up again."""
         dead, self.app = self.app, self._new_app()
         kill(dead)
-        if self._works:
-            await self.app.__aenter__()
-
-    async def work(self) -> None:
-        """Let a worker look after the runs from now on."""
-        self._works = True
-        await self.app.__aenter__()
+        await self.come_up()
 
 
-async def play(seed: int, *, mode: Mode, durability: Durability) -> None:
+async def play(seed: int, stores: Sequence[Store], mode: Mode, durability: Durability) -> None:
     """One seed."""
-    world = World(seed)
-    actors = [Actor(world, durability) for _ in range(3)]
-    if mode == "working":
-        for actor in actors:
-            await actor.work()
-    run = await actors[0].app.workflow(actors[0]._flows[0]).create_run("r")
+    world = World(seed, stores, mode, durability)
+    actors = [Actor(world, store) for store in world.stores]
+    for actor in actors:
+        await actor.come_up()
+    run = await actors[0].app.workflow("flow").create_run(world.run_id)
 
     async def begin() -> None:
         try:
@@ -246,43 +263,45 @@ async def play(seed: int, *, mode: Mode, durability: Durability) -> None:
 
     async def busy(actor: Actor) -> None:
         for _ in range(world.random.randrange(8)):
-            await actor.act(mode)
-            await world.store.pause()
+            await actor.act()
+            await pause(world.random)
 
-    async with asyncio.timeout(_BOUND):
-        await asyncio.gather(begin(), *[busy(actor) for actor in actors for _ in range(2)])
-        await finish(actors[0].app, mode)
-    await judge(world, actors)
-    for actor in actors:
-        await actor.app.close()
+    try:
+        async with asyncio.timeout(_BOUND):
+            await asyncio.gather(begin(), *[busy(actor) for actor in actors for _ in range(2)])
+            await finish(world, actors[0])
+        await judge(world)
+    finally:
+        for actor in actors:
+            await actor.app.close()
 
 
-async def finish(app: Cadenza, mode: Mode) -> None:
+async def finish(world: World, actor: Actor) -> None:
     """Answer what is still asked until the run has ended; nothing else."""
     while True:
-        row = await app.store.row("r")
+        row = await world.store.row(world.run_id)
         assert row is not None
         if row.status in ENDED:
             return
-        for item in (await app.inbox.list()).items:
+        for item in await actor.asked():
             with suppress(CadenzaError):
                 if item.event is not None:
-                    await app.send_event(item.event, 7, run_id="r")
+                    await actor.app.send_event(item.event, 7, run_id=world.run_id)
                 else:
-                    await app.inbox.answer(item.id, 5, wait=False)
-        if mode != "living":  # its process died, maybe before it had begun
-            run = await app.get_run("r")
+                    await actor.app.inbox.answer(item.id, 5, wait=False)
+        if world.mode != "living":  # its process died, maybe before it had begun
+            run = await actor.run()
             with suppress(CadenzaError):
                 if row.status == "pending":
                     await run.start(input_data=1, wait=False)
-                elif mode == "crashing":
+                elif world.mode == "crashing":
                     await run.restart()
-        await app.store.wait("r", row, 0.1)
+        await world.store.wait(world.run_id, row, 0.1)
 
 
-async def judge(world: World, actors: list[Actor]) -> None:
+async def judge(world: World) -> None:
     """Hold the journal against what people were told."""
-    stored = await world.store.load("r")
+    stored = await world.store.load(world.run_id)
     assert stored is not None
     assert fold(stored.entries).status == stored.run.status
     assert stored.run.lease is None
@@ -303,6 +322,23 @@ async def judge(world: World, actors: list[Actor]) -> None:
         assert stored.run.status == "canceled"
 
 
+async def play_all(
+    seeds: range, stores: Callable[[], Sequence[Store]], mode: Mode, durability: Durability, *, at_once: int
+) -> None:
+    """All *seeds*, so many at once; raises what the first one with a fault raised."""
+    for first in seeds[::at_once]:
+        some = range(first, min(first + at_once, seeds.stop))
+        plays = [play(seed, stores(), mode, durability) for seed in some]
+        for seed, fault in zip(some, await asyncio.gather(*plays, return_exceptions=True), strict=True):
+            if fault is not None:
+                raise AssertionError(f"seed {seed}: {fault!r}") from fault
+
+
+def of_memory() -> Sequence[Store]:
+    """A new memory store, which all share."""
+    return [MemoryStore()] * 3
+
+
 @pytest.mark.parametrize("durability", get_args(Durability))
 @pytest.mark.parametrize("mode", get_args(Mode))
 async def test_whatever_the_order_of_calls_what_was_accepted_is_heard_and_the_run_ends(
@@ -310,9 +346,23 @@ async def test_whatever_the_order_of_calls_what_was_accepted_is_heard_and_the_ru
 ) -> None:
     # A worker waits at times for its next look: many such runs wait side by side.
     at_once = _AT_ONCE if mode == "working" else 1
-    for first in range(0, _SEEDS, at_once):
-        seeds = range(first, first + at_once)
-        plays = [play(seed, mode=mode, durability=durability) for seed in seeds]
-        for seed, fault in zip(seeds, await asyncio.gather(*plays, return_exceptions=True), strict=True):
-            if fault is not None:
-                raise AssertionError(f"seed {seed}: {fault!r}") from fault
+    await play_all(range(_SEEDS), of_memory, mode, durability, at_once=at_once)
+
+
+@pytest.mark.parametrize("durability", get_args(Durability))
+@pytest.mark.parametrize("mode", get_args(Mode))
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_so_it_is_in_a_database(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str, mode: Mode, durability: Durability
+) -> None:
+    url = (
+        request.getfixturevalue("postgres").new() if kind == "postgres" else f"sqlite:///{tmp_path / 'r.db'}"
+    )
+    stores = [open_store(url) for _ in range(3)]
+    for store in stores:
+        await store.setup()
+    try:
+        await play_all(range(_SEEDS // 10), lambda: stores, mode, durability, at_once=10)
+    finally:
+        for store in stores:
+            await store.close()
