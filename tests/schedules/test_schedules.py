@@ -293,6 +293,30 @@ async def test_a_fire_that_its_workflow_refuses_is_noted_and_the_next_one_comes(
                 await app.schedules.run("old")
 
 
+async def test_a_schedule_that_cannot_fire_holds_up_no_other(
+    store: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with virtual_time() as clock:
+        app = app_on(store)
+        daily(app, id="bad", input_data={"name": "bad"})
+        daily(app, id="good", input_data={"name": "good"})
+        plain = app.engine.start
+
+        async def start(workflow: Any, run_id: str, starting: Any) -> Any:
+            if "bad" in run_id and clock.now() < START + timedelta(hours=9, minutes=1):
+                raise RuntimeError("no way")
+            return await plain(workflow, run_id, starting)
+
+        monkeypatch.setattr(app.engine, "start", start)
+        async with app:
+            await clock.advance("9h")
+            assert calls == ["good"]
+            assert "schedule bad did not fire" in caplog.text
+            assert "could not look for runs" not in caplog.text
+            await clock.advance("2m")
+            assert calls == ["good", "bad"]
+
+
 async def test_what_cannot_be_scheduled_is_refused_at_once(store: str) -> None:
     app = app_on(store, context_secrets=["token"])
     daily(app)

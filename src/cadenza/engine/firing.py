@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from ..errors import InvalidData, RunAlreadyStarted
+from ..errors import InvalidData, RunAlreadyStarted, StoreUnavailable
 from ..model.cron import Cron
 from ..model.workflow import Workflow
 from ..store.base import DueSchedules, Fire, Schedule
@@ -60,7 +60,21 @@ class Firing:
         workflows = self._workflows()
         await self._declared.say()
         found = await self._engine.store.due_schedules(self._due())
-        return sum(await asyncio.gather(*[self._fire(row, workflows[row.workflow]) for row in found]))
+        fires = [self._fire(row, workflows[row.workflow]) for row in found]
+        fired = 0
+        for row, one in zip(found, await asyncio.gather(*fires, return_exceptions=True), strict=True):
+            match one:
+                case StoreUnavailable():
+                    raise one  # for all of them
+                case Exception():  # one bad schedule must not hold up what else there is to do
+                    _log.error(
+                        "schedule %s did not fire; it is tried again in a minute", row.id, exc_info=one
+                    )
+                case BaseException():
+                    raise one
+                case _:
+                    fired += one
+        return fired
 
     async def next_due(self) -> datetime | None:
         """When the next schedule is due here."""
