@@ -182,6 +182,7 @@ class Driving(Reading):
         # It was closed meanwhile; the lease is that of an owner who is gone, so the next process takes the run up.
         if self._closed:
             drive.error = AppClosed()
+            drive.leg.end(drive.error)
             drive.finish()
             return
         self._drives[drive.run_id] = drive
