@@ -32,56 +32,14 @@ from cadenza.store.memory import MemoryStore
 from cadenza.store.open import open_store
 from cadenza.testing import kill
 
+from .jitter import CALLS, Jittered, pause
+
 _SEEDS = 4000 if os.environ.get("CADENZA_TORTURE") == "long" else 400
 # How long, in seconds, a run may take to its end once it has every answer. Long, as machines may be busy.
 _BOUND = 20
 _AT_ONCE = 50
-# So many turns of the loop a call of the store, or a step, may take.
-_TURNS = (0, 0, 0, 1, 2, 3, 5, 9, 20)
-_CALLS = (
-    *("create", "load", "row", "append", "claim", "release", "answer", "request_cancel", "renew"),
-    *("suspension", "suspensions", "keep_event", "kept_events", "drop_event", "graph"),
-    *("claim_due", "due", "put_off"),
-)
-
-
 # The processes live, or some die, and people take up what was left, or workers do, or leases run out under those who hold them.
 Mode: TypeAlias = Literal["living", "crashing", "working", "robbed"]
-
-
-class Jittered:
-    """A store, between whose calls others get their turns as *random* says. One kind of call may be slow.
-
-    Closing it closes nothing: a database outlives those who use it.
-    """
-
-    def __init__(self, store: Store, random: Random, slow: str | None) -> None:
-        self._store = store
-        self._random = random
-        self._slow = slow
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self._store, name)
-        if name not in _CALLS:
-            return call
-
-        async def jittered(*given: Any, **named: Any) -> Any:
-            turns = 8 if name == self._slow else 1
-            await pause(self._random, turns)
-            found = await call(*given, **named)
-            await pause(self._random, turns)
-            return found
-
-        return jittered
-
-    async def close(self) -> None:
-        """Stay."""
-
-
-async def pause(random: Random, factor: int = 1) -> None:
-    """Let others have some turns."""
-    for _ in range(random.choice(_TURNS) * factor):
-        await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
 
 
 class World:
@@ -93,7 +51,7 @@ class World:
         self.durability: Durability = durability
         self.run_id = f"{mode}-{durability}-{seed}"
         self.store = stores[0]
-        slow = self.random.choice([None, None, "load", "append", "answer", *_CALLS])
+        slow = self.random.choice([None, None, "load", "append", "answer", *CALLS])
         self.stores: list[Any] = [Jittered(store, self.random, slow) for store in stores]
         self.accepted: dict[str, int] = {}
         # How often each place was entered after the journal had its end.

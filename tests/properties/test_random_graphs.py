@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ from cadenza.history.record import ENDED
 from cadenza.history.snapshot import fold
 from cadenza.history.timeline import timeline
 from cadenza.store.memory import MemoryStore
+
+from .jitter import CALLS, Jittered
 
 Plan = tuple[Any, ...]
 Path = tuple[str | int, ...]
@@ -235,8 +238,10 @@ class Ids:
 
 async def _play(nodes: tuple[Plan, ...], data: st.DataObject) -> None:
     builder = Builder()
-    store = MemoryStore()
-    app = Cadenza(store=store, workflows=[builder.workflow(nodes, "wf")], worker=False)
+    random = Random(data.draw(st.integers(0, 1000), label="seed of what the store's calls take"))
+    store: Any = Jittered(MemoryStore(), random, random.choice([None, *CALLS]))
+    flow = builder.workflow(nodes, "wf")
+    app, beside = (Cadenza(store=store, workflows=[flow], worker=False) for _ in range(2))
     result: Any = await (await app.workflow("wf").create_run("r")).start(input_data=0)
     answered: set[Path] = set()
     ids = Ids().of(nodes)
@@ -255,15 +260,17 @@ async def _play(nodes: tuple[Plan, ...], data: st.DataObject) -> None:
             builder = Builder()
             builder.entered = entered
             app = Cadenza(store=store, workflows=[builder.workflow(nodes, "wf")], worker=False)
-        run = await app.get_run("r")
+        runs = [await app.get_run("r"), await beside.get_run("r")]
         chosen = data.draw(
             st.lists(
                 st.sampled_from(sorted(result.suspensions, key=lambda row: str(row.path))),
                 min_size=1,
+                # Where one breaks its block off, it is a matter of chance which of the others are heard before.
+                max_size=1 if "ask_" in repr(nodes) else None,
                 unique_by=id,
             )
         )
-        calls = [run.resume(suspension_id=row.id, resume_data=1) for row in chosen]
+        calls = [random.choice(runs).resume(suspension_id=row.id, resume_data=1) for row in chosen]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         for row, outcome in zip(chosen, outcomes, strict=True):
             if not isinstance(outcome, BaseException):
@@ -272,13 +279,14 @@ async def _play(nodes: tuple[Plan, ...], data: st.DataObject) -> None:
                 outcome
             ):
                 raise outcome  # a sibling may have ended the block before this answer came; nothing else may refuse it
-        result = await run.get_state()
+        result = await runs[0].get_state()
     if said.how == "fail":
         assert (result.status, result.error.message) == ("failed", said.value)
     else:
         assert (result.status, result.result) == ("success", said.value)
     check_timeline(await store.entries("r"))
     await app.close()
+    await beside.close()
 
 
 def check_timeline(entries: Sequence[Entry]) -> None:
