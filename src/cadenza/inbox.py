@@ -218,7 +218,8 @@ class Inbox:
         return sorted(closings, key=lambda closing: closing.at)
 
     async def _changed(self, row: Suspension) -> Suspension:
-        self._engine.feed.touch(row.run_id)
+        await self._engine.store.touch(row.run_id, self._engine.clock.now())
+        self._engine.feed.stir()
         return await self.get(row.id)
 
     async def _find(self, suspension_id: str) -> tuple[Suspension, Workflow[Any, Any]]:

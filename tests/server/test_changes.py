@@ -82,7 +82,7 @@ async def test_what_happens_to_any_run_is_told(store: str) -> None:
             await until(events, pending.id, "pending")
 
 
-async def test_a_claim_is_told_to_those_who_follow_the_process_that_took_it(store: str) -> None:
+async def test_a_claim_and_another_deadline_are_told(store: str) -> None:
     app = Cadenza(store=store, workflows=[pay])
     async with listening(create_app(app)) as base:
         run_id, question = await asked(app)
@@ -104,7 +104,11 @@ async def test_what_another_process_does_is_told(store: str) -> None:
     async with there, listening(create_app(here)) as base, following(base) as events:
         run_id, question = await asked(there)
         await until(events, run_id, "suspended")
-        await there.inbox.answer(question, {"decision": "pay"})
+        await there.inbox.claim(question, "ada")
+        assert len(await until(events, run_id, "suspended")) == 1
+        await there.inbox.extend(question, "3d")
+        assert len(await until(events, run_id, "suspended")) == 1
+        await there.inbox.answer(question, {"decision": "pay"}, actor="ada")
         await until(events, run_id, "success")
 
 

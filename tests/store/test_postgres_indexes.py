@@ -119,6 +119,7 @@ async def everything(store: PostgresStore) -> None:
     await store.owners()
     await store.release("run-7", 1)
     await store.request_cancel("run-7", AT)
+    await store.touch("run-7", AT)
     await store.due(Due(engine="local", workflows=["w7"], now=after(1)))
     await store.put_off("s-7", None, AT, told=1)
     await store.set_claimant("s-7", None, "ada", AT)

@@ -65,7 +65,7 @@ class Changes:
         self._followers: set[Follower] = set()
         self._task: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
-        self._known: dict[str, tuple[int, RunStatus, int]] = {}
+        self._known: dict[str, tuple[int, RunStatus, int, datetime]] = {}
         self._since: datetime | None = None
 
     async def follow(self) -> AsyncGenerator[list[RunRow]]:
@@ -136,13 +136,10 @@ class Changes:
         """The rows that are not as they were at the last look."""
         since = self._since or self._clock.now() - _SLACK
         rows = await self._store.recent(since)
-        touched, self._feed.touched = self._feed.touched, set()
-        found: dict[str, tuple[int, RunStatus, int]] = {
-            row.id: (row.seq, row.status, row.signals) for row in rows
+        found: dict[str, tuple[int, RunStatus, int, datetime]] = {
+            row.id: (row.seq, row.status, row.signals, row.updated_at) for row in rows
         }
         changed = [row for row in rows if self._known.get(row.id) != found[row.id]]
-        others = [await self._store.row(run_id) for run_id in touched - {row.id for row in changed}]
-        changed += [row for row in others if row is not None]
         self._known = found
         self._since = max([since, *(row.updated_at - _SLACK for row in rows)])
         return changed

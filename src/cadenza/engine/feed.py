@@ -35,8 +35,6 @@ class Feed:
         self._listeners: dict[str, set[asyncio.Queue[Item]]] = {}
         # Set whenever something happens to any run here.
         self.curious: set[asyncio.Event] = set()
-        # Runs of which something has changed that their rows do not show, for those who are curious.
-        self.touched: set[str] = set()
 
     def publish(self, run_id: str, entries: list[Entry]) -> None:
         """*entries* are durable now."""
@@ -48,12 +46,6 @@ class Feed:
         """Something has happened to a run here."""
         for changed in self.curious:
             changed.set()
-
-    def touch(self, run_id: str) -> None:
-        """Something has changed that the run's row does not show: who has claimed a question, until when it can be answered."""
-        if self.curious:
-            self.touched.add(run_id)
-            self.stir()
 
     def show(self, run_id: str, path: Path, chunk: Json) -> None:
         """A step wrote *chunk*."""

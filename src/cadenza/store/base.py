@@ -143,6 +143,13 @@ class Store(Protocol):
         """Note that the run is to stop, for its driver to see. False where it has ended, or was asked already."""
         ...
 
+    async def touch(self, run_id: str, at: datetime) -> None:
+        """Let the run count as written to at *at*, unless it was later, for those who follow what changes.
+
+        For what its row does not show: who has claimed a question, until when it can be answered.
+        """
+        ...
+
     # What time brings to suspensions: `due_at` is when next something is to be done about one that is open; or about one that
     # has expired, of which somebody is still to be told. Elsewhere it means nothing.
 

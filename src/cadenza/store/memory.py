@@ -222,8 +222,16 @@ class MemoryStore(MemorySchedules):
         self._signal(run, at)
         return True
 
+    async def touch(self, run_id: str, at: datetime) -> None:
+        """Let the run count as written to at *at*."""
+        if (run := self._find(run_id)) is not None:
+            self._tell(run, max(run.updated_at, at))
+
     def _signal(self, run: Run, at: datetime) -> None:
         run.signals += 1
+        self._tell(run, at)
+
+    def _tell(self, run: Run, at: datetime) -> None:
         run.updated_at = at
         for changed in self._curious:
             changed.set()

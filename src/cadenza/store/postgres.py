@@ -268,6 +268,10 @@ class PostgresStore(PostgresSchedules):
         row = await self._get(run_id)
         return unsure and row.cancel_requested and row.updated_at == at
 
+    async def touch(self, run_id: str, at: datetime) -> None:
+        """Let the run count as written to at *at*."""
+        await self._write(sql.TOUCH, {"run": run_id, "at": micros(at)}, run_id)
+
     async def prune(self, before: datetime, statuses: Sequence[RunStatus], limit: int) -> int:
         """Remove runs in one of *statuses* that were last written to before then."""
         values = {"before": micros(before), "statuses": list(statuses), "limit": limit}

@@ -168,6 +168,10 @@ CANCEL = (
     "where id = %(run)s and not cancel_requested and status not in ('success', 'failed', 'canceled') returning id) "
     "select pg_notify(%(channel)s, %(told)s) from asked"
 )
+TOUCH = (
+    "with touched as (update cadenza_runs set updated_at = greatest(updated_at, %(at)s) where id = %(run)s returning id) "
+    "select pg_notify(%(channel)s, %(told)s) from touched"
+)
 DELETE = (
     "with gone as (delete from cadenza_runs where id = %(run)s returning id), "
     "entries as (delete from cadenza_entries where run = %(run)s), "

@@ -280,6 +280,10 @@ class SqliteStore(SqliteSchedules):
 
         return await self._write(run_id, work)
 
+    async def touch(self, run_id: str, at: datetime) -> None:
+        """Let the run count as written to at *at*."""
+        await self._write(run_id, lambda db: db.execute(sql.TOUCH, (micros(at), run_id)).rowcount)
+
     async def prune(self, before: datetime, statuses: Sequence[RunStatus], limit: int) -> int:
         """Remove runs in one of *statuses* that were last written to before then."""
         at = micros(before)

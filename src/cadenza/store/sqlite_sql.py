@@ -159,6 +159,7 @@ CLOSE_RIVAL = "update suspensions set state = 'canceled', reason = ?, closed_at 
 # Whether a run stands where somebody saw it.
 AS_SEEN = "select 1 from runs where id = ? and seq = ? and signals = ?"
 SIGNAL = "update runs set signals = signals + 1, updated_at = ? where id = ?"
+TOUCH = "update runs set updated_at = max(updated_at, ?) where id = ?"
 # Ask the driver to stop; once, and only of a run that has not ended.
 CANCEL = (
     "update runs set cancel_requested = 1, signals = signals + 1, updated_at = :at "

@@ -193,6 +193,7 @@ async def exercise_a_closed_store_refuses_every_call(make_store: MakeStore) -> N
             store.release("r", 1),
             store.answer(reply_to("s")),
             store.request_cancel("r", AT),
+            store.touch("r", AT),
             store.find(RunQuery()),
             store.counts(RunQuery()),
             store.recent(AT),

@@ -112,6 +112,17 @@ async def exercise_an_open_row_is_claimed_by_one_at_a_time(make_store: MakeStore
         assert await store.suspension("t") == shut
 
 
+async def exercise_a_run_that_is_touched_counts_as_written_to(make_store: MakeStore) -> None:
+    async with opened(make_store, first=write(claim=claim(), opened=[question()])) as store:
+        before = (await whole(store)).run
+        await store.touch("r", after(9))
+        assert (await whole(store)).run == replace(before, updated_at=after(9))
+        assert [row.id for row in await store.recent(after(9))] == ["r"]
+        await store.touch("r", after(8))
+        assert (await whole(store)).run.updated_at == after(9)
+        await store.touch("unknown", after(9))
+
+
 async def exercise_an_open_row_may_get_another_deadline(make_store: MakeStore) -> None:
     rows = [question(deadline=after(9), due_at=after(3)), question("t")]
     async with opened(make_store, first=write(claim=claim(), opened=rows)) as store:
