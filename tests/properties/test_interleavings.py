@@ -297,6 +297,57 @@ async def play_all(
                 raise AssertionError(f"seed {seed}: {fault!r}") from fault
 
 
+async def send_some(seed: int, stores: Sequence[Store]) -> None:
+    """Three waits in a row, and up to three events that are sent while the run is under way: each satisfies one wait."""
+    random = Random(seed)
+    flow = Workflow("waits", input=int)
+    for name in ("one", "two", "three"):
+        flow = flow.wait_for_event("news", schema=int, id=name)
+    slow = random.choice([None, *CALLS])
+    apps = [
+        Cadenza(store=Jittered(store, random, slow), workflows=[flow.commit()], worker=False)
+        for store in stores
+    ]
+    run_id = f"waits-{seed}"
+    run = await apps[0].workflow("waits").create_run(run_id)
+
+    async def send(value: int) -> None:
+        await pause(random, random.choice([0, 1, 4]))
+        await random.choice(apps).send_event("news", value, run_id=run_id, keep=True)
+
+    sent = range(random.randrange(1, 4))
+    async with asyncio.timeout(_BOUND):
+        await asyncio.gather(run.start(input_data=0, wait=False), *map(send, sent))
+        while True:
+            stored = await stores[0].load(run_id)
+            assert stored is not None
+            heard = [entry.event.data for entry in stored.entries if isinstance(entry.event, ev.StepAnswered)]
+            rests = stored.run.status in ENDED | {"suspended"} and stored.run.lease is None
+            if rests and len(heard) >= len(sent):
+                break
+            await stores[0].wait(run_id, stored.run, 0.1)
+    assert sorted(heard) == list(sent)
+    assert stored.run.status == ("success" if len(sent) == 3 else "suspended")
+    assert [e for e in await stores[0].kept_events("news", apps[0].clock.now()) if e.run_id == run_id] == []
+    for app in apps:
+        await app.close()
+
+
+async def test_each_event_satisfies_one_wait(store: str) -> None:
+    stores = [open_store(store)] * 3 if store == "memory://" else [open_store(store) for _ in range(3)]
+    for one in stores:
+        await one.setup()
+    try:
+        for seed in range(_SEEDS if store == "memory://" else _SEEDS // 10):
+            try:
+                await send_some(seed, stores)
+            except (AssertionError, TimeoutError) as fault:
+                raise AssertionError(f"seed {seed}: {fault!r}") from fault
+    finally:
+        for one in stores:
+            await one.close()
+
+
 def of_memory() -> Sequence[Store]:
     """A new memory store, which all share."""
     return [MemoryStore()] * 3

@@ -153,6 +153,28 @@ async def test_an_event_sent_while_a_run_begins_to_wait_is_never_lost(store: str
             assert await app.store.kept_events("paid", app.clock.now()) == []
 
 
+twice = (
+    Workflow("twice", input=Order)
+    .wait_for_event("paid", schema=Paid, id="first")
+    .wait_for_event("paid", schema=Paid, id="second")
+    .commit()
+)
+
+
+async def test_an_event_that_has_reached_somebody_is_not_kept_for_their_next_wait(store: str) -> None:
+    async with Cadenza(store=store, workflows=[twice]) as app:
+        for number in range(5):
+            run = await app.workflow(twice).create_run()
+            await run.start(input_data={"order": f"o{number}"})
+            for left, match in ((1, {"order": f"o{number}"}), (0, None)):
+                sent = app.send_event("paid", {"amount": left}, run_id=run.id, match=match, keep=True)
+                assert await sent == [run.id]
+                result = await over(run)
+                assert result.status == ("suspended" if left else "success")
+            assert result.result == {"amount": 0}
+        assert await app.store.kept_events("paid", app.clock.now()) == []
+
+
 async def test_a_kept_event_is_gone_after_a_day() -> None:
     clock = HeldClock()
     async with Cadenza(workflows=[order], clock=clock, worker=False) as app:

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..errors import InvalidData, ResumeError, RunHeld, RunNotFound, RunNotSuspended
@@ -41,18 +41,40 @@ async def send(
     engine: Engine, workflows: Mapping[str, Workflow[Any, Any]], event: Event, *, keep: bool
 ) -> list[str]:
     """Let *event* reach who waits for it; the ids of their runs."""
-    kept = await _keep(engine, event) if keep else None
-    try:
-        told = await _who_waits(engine, workflows, event)
-    except InvalidData:
-        if kept is not None:
-            await engine.store.drop_event(kept)
-        raise
+    told = await _who_waits(engine, workflows, event)
     found = await asyncio.gather(*[_tell(engine, workflow, row, event) for workflow, row in told])
     reached = list(dict.fromkeys(run_id for run_id in found if run_id is not None))
-    if kept is not None and reached:
-        await engine.store.drop_event(kept)
-    return reached
+    # What has reached somebody is never kept: their next wait would get it a second time.
+    return reached if reached or not keep else await _keep(engine, workflows, event)
+
+
+async def _keep(engine: Engine, workflows: Mapping[str, Workflow[Any, Any]], event: Event) -> list[str]:
+    """Keep *event*, and give it to one who has begun to wait since it was looked, and has found nothing.
+
+    It is given to nobody while it is kept: their next wait would find it as well. Should this process die just then, whoever sent
+    it was not told that it had arrived.
+    """
+    kept = _kept(event, engine.clock.now())
+    await engine.store.keep_event(kept)
+    tried: set[str] = set()
+    while True:
+        try:
+            waiting = [one for one in await _who_waits(engine, workflows, event) if one[1].id not in tried]
+        except InvalidData:
+            await engine.store.drop_event(kept.id)
+            raise
+        if not waiting or not await engine.store.drop_event(kept.id):
+            return []  # or a wait has taken it by itself
+        workflow, row = waiting[0]
+        tried.add(row.id)
+        run_id = None
+        try:
+            run_id = await _tell(engine, workflow, row, event)
+        finally:
+            if run_id is None:
+                await engine.store.keep_event(kept)
+        if run_id is not None:
+            return [run_id]
 
 
 async def _who_waits(
@@ -91,20 +113,14 @@ async def _tell(engine: Engine, workflow: Workflow[Any, Any], row: Suspension, e
     return row.run_id
 
 
-async def _keep(engine: Engine, event: Event) -> str:
-    """Keep *event* before looking who waits: who begins to wait meanwhile finds it."""
-    now = engine.clock.now()
-    id_ = f"e{secrets.token_hex(16)}"
-    await engine.store.keep_event(
-        KeptEvent(
-            id=id_,
-            name=event.name,
-            data=plain(event.data, f"event {event.name!r}"),
-            at=now,
-            until=now + _KEPT,
-            run_id=event.run_id,
-            match=event.match,
-            actor=event.actor,
-        )
+def _kept(event: Event, now: datetime) -> KeptEvent:
+    return KeptEvent(
+        id=f"e{secrets.token_hex(16)}",
+        name=event.name,
+        data=plain(event.data, f"event {event.name!r}"),
+        at=now,
+        until=now + _KEPT,
+        run_id=event.run_id,
+        match=event.match,
+        actor=event.actor,
     )
-    return id_
