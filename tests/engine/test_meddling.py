@@ -227,3 +227,28 @@ async def test_two_processes_answer_at_once_whichever_call_of_the_one_the_other_
             assert (status, result.result) == ("success", 201 if stage.did else 21), moment
         await stage.close()
     assert happened
+
+
+async def test_who_has_claimed_a_question_is_the_only_one_who_can_answer_it() -> None:
+    calls = await _number_of_calls("sync")
+    claimed = 0
+    for put in range(1, calls + 2):
+        stage = Stage("sync")
+
+        async def claim(stage: Stage = stage) -> None:
+            for row in await stage.store.suspensions(SuspensionQuery(run_id="r")):
+                if row.path == ("left",):
+                    await stage.other.inbox.claim(row.id, "bob")
+                    stage.did = True
+
+        await stage.play({put: claim})
+        status = await stage.status()
+        stored = await stage.store.load("r")
+        assert stored is not None
+        [row] = [row for row in stored.suspensions if row.path == ("left",)]
+        # The other one, who is nobody in particular, has answered before the claim, or not at all.
+        claimed += stage.did
+        assert (row.state == "open") == (row.claimed_by == "bob"), put
+        assert status == "suspended"  # the right step waits still
+        await stage.close()
+    assert claimed

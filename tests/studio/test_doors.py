@@ -34,7 +34,7 @@ def test_who_may_only_look_sees_no_buttons(browser: Browser, guarded: Server) ->
         page.goto("")
         signed_in(page, "key-of-ada-0123456789")
         page.goto("#/workflows/correction/start")
-        page.get_by_role("textbox").first.fill("1")
+        page.get_by_role("region", name="Input").get_by_role("textbox").first.fill("1")
         page.get_by_role("button", name="Start the run").click()
         expect(page.get_by_role("button", name="Send answer")).to_be_visible()
         run = page.url

@@ -77,6 +77,7 @@ class Settling(Driving):
                 run_count=resuming.run_count,
                 context=context,
                 at=self._clock.now(),
+                unclaimed=True,  # as `check_all` has seen it
             )
             drive = self.drive(workflow, graph, stored.run, snapshot, secrets, resuming.tracing)
             outcome = await self._close(drive, stored, graph, targets, answering)

@@ -105,13 +105,14 @@ class Run:
 
     def has_moved(self, answering: Answering, rows: Sequence[Suspension], events: Container[str]) -> bool:
         """Whether what *answering* makes a condition no longer holds; *rows* are those that it means."""
-        due = answering.due
-        early = due is not None and any(
-            row.deadline is None or row.deadline > due for row in rows[: len(answering.replies)]
+        due, replied = answering.due, rows[: len(answering.replies)]
+        early = due is not None and any(row.deadline is None or row.deadline > due for row in replied)
+        claimed = answering.unclaimed and any(
+            row.claimed_by not in {None, answering.actor} for row in replied
         )
         gone = answering.consumes is not None and answering.consumes not in events
         moved = answering.expect is not None and answering.expect != (self.seq, self.signals)
-        return early or gone or moved
+        return early or claimed or gone or moved
 
     def receipt(self, *, released: bool = False) -> Receipt:
         return Receipt(

@@ -192,9 +192,10 @@ _AS_SEEN = " and seq = %(seen_seq)s and signals = %(seen_signals)s"
 # The rows that are to be closed; the run's row is locked before they are looked at.
 _OPEN = (
     "still_open as (select id from cadenza_suspensions where run = (select id from run) "
-    "and id = any(%(ids)s::text[]) and state = 'open'{due} for update)"
+    "and id = any(%(ids)s::text[]) and state = 'open'{only} for update)"
 )
 _DUE = " and (deadline <= %(due)s or id = any(%(rivals)s::text[]))"
+_UNCLAIMED = " and (claimed_by is null or claimed_by = %(actor)s or id = any(%(rivals)s::text[]))"
 _KEPT = "kept as (select id from cadenza_events where id = %(consumes)s and (select id from run) is not null for update)"
 _READY = "ready as (select id, takes from run where (select count(*) from still_open) = %(count)s{kept})"
 _ANSWERED = (
@@ -244,7 +245,9 @@ class PreparedAnswer:
     def conditional(self) -> bool:
         """Whether it may miss, with all its rows open."""
         given = self.answering
-        return given.expect is not None or given.due is not None or given.consumes is not None
+        return (
+            given.expect is not None or given.due is not None or given.unclaimed or given.consumes is not None
+        )
 
     def statement(self) -> str:
         """All of it: gives whether the lease was taken, and what the write gives."""
@@ -254,7 +257,9 @@ class PreparedAnswer:
                 takes=f"(seq = %(expect)s and {sql.FREE})" if write else "false",
                 seen=_AS_SEEN if given.expect is not None else "",
             ),
-            _OPEN.format(due=_DUE if given.due is not None else ""),
+            _OPEN.format(
+                only=(_DUE if given.due is not None else "") + (_UNCLAIMED if given.unclaimed else "")
+            ),
             *([_KEPT] if given.consumes is not None else []),
             _READY.format(kept=" and exists (select from kept)" if given.consumes is not None else ""),
             _ANSWERED,

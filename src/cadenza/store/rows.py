@@ -101,7 +101,7 @@ def claim_values(claim: Claim) -> dict[str, Any]:
 
 
 def closing_values(answering: Answering, packing: Packing) -> dict[str, Any]:
-    """The columns of the rows that an answer closes, all but the data; and by when their deadline must have come."""
+    """The columns of the rows that an answer closes, all but the data; and what is a condition on them."""
     return {
         "run": answering.run_id,
         "state": answering.state,
@@ -112,6 +112,7 @@ def closing_values(answering: Answering, packing: Packing) -> dict[str, Any]:
         "run_count": answering.run_count,
         "context": packing.pack(dict(answering.context)) if answering.context else None,
         "due": optional_micros(answering.due),
+        "unclaimed": answering.unclaimed,
     }
 
 

@@ -152,7 +152,8 @@ RELEASE = "update runs set lease_owner = null, lease_until = null where id = ? a
 ANSWER = (
     "update suspensions set state = :state, answer = :answer, actor = :actor, via = :via, key = :key, reason = :reason, "
     "run_count = :run_count, context = :context, closed_at = :at "
-    "where id = :id and run = :run and state = 'open' and (:due is null or deadline <= :due)"
+    "where id = :id and run = :run and state = 'open' and (:due is null or deadline <= :due) "
+    "and (not :unclaimed or claimed_by is null or claimed_by = :actor)"
 )
 # Rivals of what is answered.
 CLOSE_RIVAL = "update suspensions set state = 'canceled', reason = ?, closed_at = ? where id = ? and run = ? and state = 'open'"

@@ -137,6 +137,27 @@ async def exercise_a_deadline_that_was_put_back_is_missed(make_store: MakeStore)
         assert await store.answer(reply_to("t", due=after(9))) == Missed()
 
 
+async def exercise_a_claim_keeps_everybody_else_from_answering(make_store: MakeStore) -> None:
+    rows = [question(), question("t"), question("u")]
+    async with opened(make_store, first=write(claim=claim(), opened=rows)) as store:
+        assert await store.set_claimant("s", None, "bob", after(3)) is True
+        before = await whole(store)
+        for actor in ("ada", None):
+            assert await store.answer(reply_to("s", actor=actor, unclaimed=True)) == Missed()
+            assert await store.answer(reply_to("t", "s", actor=actor, unclaimed=True)) == Missed()
+        assert await whole(store) == before
+        # A rival that is closed with it may be claimed by whomever; and what time or a program does heeds no claim.
+        assert isinstance(await store.answer(reply_to("t", closes=["s"], unclaimed=True)), Accepted)
+        await store.set_claimant("u", None, "bob", after(3))
+        assert isinstance(await store.answer(reply_to("u", actor="bob", unclaimed=True)), Accepted)
+
+
+async def exercise_what_heeds_no_claim_closes_a_row_all_the_same(make_store: MakeStore) -> None:
+    async with opened(make_store, first=write(claim=claim(), opened=[question()])) as store:
+        await store.set_claimant("s", None, "bob", after(3))
+        assert isinstance(await store.answer(reply_to("s")), Accepted)
+
+
 async def exercise_what_was_put_in_is_counted_for_many_runs_at_once(make_store: MakeStore) -> None:
     async with opened(make_store, first=write(claim=claim(), opened=[question(), question("t")])) as store:
         await store.create(new_run("quiet"))
