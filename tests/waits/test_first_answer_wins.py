@@ -10,6 +10,9 @@ from anyio import fail_after
 
 from cadenza import Cadenza, StepContext, Workflow, step
 from cadenza import errors as err
+from cadenza.engine.local import LocalEngine
+from cadenza.store.base import Accepted, Answering, Receipt, Reply, SuspensionQuery, Write
+from cadenza.store.memory import MemoryStore
 from cadenza.testing import kill
 
 from ..engine.fake_clock import HeldClock
@@ -248,3 +251,55 @@ async def test_a_deadline_that_fails_its_step_is_no_answer_that_rivals_lose_to(s
         assert (await app.engine.settled(flow, run.id)).status == "failed"
         history = await app.inbox.history(run.id)
         assert sorted((x.became, x.reason) for x in history) == [("canceled", None), ("expired", None)]
+
+
+class Deadly(MemoryStore):
+    """A memory store whose user dies once the question of "late" is kept there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.app: Cadenza | None = None
+
+    async def append(self, write: Write) -> Receipt:
+        receipt = await super().append(write)
+        if self.app is not None and any(row.path == ("late",) for row in write.opened):
+            kill(self.app)
+        return receipt
+
+
+async def test_the_deadline_of_a_question_that_was_asked_after_another_was_answered_does_not_win() -> None:
+    may_ask = asyncio.Event()
+
+    @step
+    async def late(value: int, ctx: StepContext) -> str:
+        await may_ask.wait()
+        return await ctx.ask(str, deadline="1h", on_timeout="nobody came")
+
+    late_race = Workflow("late-race", input=int).parallel([a, late], first_answer_wins=True).commit()
+    store, clock = Deadly(), HeldClock()
+    first = store.app = Cadenza(store=store, workflows=[late_race], clock=clock, worker=False)
+    run = await first.workflow(late_race).create_run("r")
+    started = asyncio.create_task(run.start(input_data=0))
+    with fail_after(5):
+        while not (asked := await store.suspensions(SuspensionQuery(run_id="r"))):  # noqa: ASYNC110  no event tells
+            await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
+        # Another process answers; the driver dies before it hears of that.
+        reply = Reply(suspension_id=asked[0].id, data="yes")
+        answering = Answering(
+            run_id="r", replies=[reply], actor="ada", run_count=0, context={}, at=clock.now()
+        )
+        assert isinstance(await store.answer(answering), Accepted)
+        may_ask.set()
+        with pytest.raises(err.AppClosed):
+            await started
+
+    clock.pass_by(7200)
+    async with Cadenza(store=store, workflows=[late_race], clock=clock, worker=False) as app:
+        [loser] = (await app.inbox.list()).items
+        assert isinstance(app.engine, LocalEngine)
+        assert await app.engine.expire(late_race, loser) is False
+        with pytest.raises(err.SuspensionCanceled, match="a was answered first"):
+            await app.inbox.cancel(loser.id)
+        result = await (await app.get_run("r")).restart()
+        assert (result.status, result.result) == ("success", {"a": "a: yes"})
+        assert (await app.inbox.get(loser.id)).state == "canceled"

@@ -126,7 +126,7 @@ def check_all(
     targets = resolve(given.request, run_id, snapshot, rows, graph)
     for target in targets:
         check_actor(target, given.actor, snapshot)
-    _refuse_losers(targets, rows, snapshot, graph)
+    refuse_losers(targets, rows, snapshot, graph)
     workflow = code()
     if (held := why_held(workflow, graph, snapshot)) is not None:
         raise RunHeld(run_id, held.reason)
@@ -172,7 +172,7 @@ def _is_same(code: FindCode, row: Suspension, data: Any) -> bool:
         return False
 
 
-def _refuse_losers(
+def refuse_losers(
     targets: Sequence[Suspension], rows: Sequence[Suspension], snapshot: Snapshot, graph: Graph
 ) -> None:
     """Raise `SuspensionCanceled` where another member of a block in which the first answer wins was answered before."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ..errors import RunHeld, RunNotFound, SuspensionNotFound
+from ..errors import RunHeld, RunNotFound, SuspensionCanceled, SuspensionNotFound
 from ..history import event as ev
 from ..history.event import Suspension
 from ..history.resume import first_rest_after, refuse
@@ -21,7 +21,7 @@ from ..model.values import Json, limited
 from ..model.workflow import Workflow
 from ..store.base import Accepted, Answering, AnswerOutcome, Missed, Refused, Reply, Stored
 from ..tracing.options import NOTHING_ASKED
-from .answers import answered_before, check_all
+from .answers import answered_before, check_all, refuse_losers
 from .base import Resuming
 from .checking import split_context
 from .drive import Drive
@@ -130,6 +130,13 @@ class Settling(Driving):
             target = next((found for found in stored.suspensions if found.id == row.id), None)
             if target is None or target.state != "open":
                 return Refused(rows=[target] if target is not None else [])
+            try:
+                refuse_losers([target], stored.suspensions, snapshot, graph)
+            except SuspensionCanceled:
+                # It is to be closed by whoever drives the run: the deadline of a loser must not win.
+                if state == "canceled":
+                    raise
+                return Refused(rows=[])
             answering = Answering(
                 run_id=row.run_id,
                 replies=[Reply(suspension_id=row.id, data=data)],
