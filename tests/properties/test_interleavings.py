@@ -1,4 +1,4 @@
-"""Several processes at one run, whose calls of the store come in any order: seeded interleavings, thousands of them in a second's time.
+"""Several processes at one run, whose calls of the store come in any order, as a seed says.
 
 The storm (`tests/torture`) does this with real processes and real kills; what needs two calls in an order that hardly ever comes
 is found here. Whatever was accepted is heard, nothing is done after its end is known, and without a worker, a restart or a second
@@ -34,7 +34,10 @@ from cadenza.testing import kill
 
 from .jitter import CALLS, Jittered, pause
 
-_SEEDS = 4000 if os.environ.get("CADENZA_TORTURE") == "long" else 400
+_LONG = os.environ.get("CADENZA_TORTURE") == "long"
+_SEEDS = 4000 if _LONG else 400
+# Each test plays hundreds of runs, and each of these is bounded by itself.
+pytestmark = pytest.mark.timeout(3600 if _LONG else 300)
 # How long, in seconds, a run may take to its end once it has every answer. Long, as machines may be busy.
 _BOUND = 20
 _AT_ONCE = 50
