@@ -21,7 +21,6 @@ from cadenza.store.base import (
     Answering,
     AnswerOutcome,
     Receipt,
-    Reply,
     RunRow,
     Stored,
     SuspensionQuery,
@@ -29,6 +28,8 @@ from cadenza.store.base import (
 )
 from cadenza.store.memory import MemoryStore
 from cadenza.testing import kill
+
+from .another import answer_at, question_at
 
 _BOUND = 10
 
@@ -64,19 +65,6 @@ class Held(MemoryStore):
     async def _hold(self) -> None:
         self.held.set()
         await self.go.wait()
-
-    async def answer_at(self, place: str, data: int) -> None:
-        """Answer what *place* asks, as another process that has seen a driver."""
-        for row in await self.suspensions(SuspensionQuery(run_id="r")):
-            if row.path == (place,):
-                reply = Reply(suspension_id=row.id, data=data)
-                await self.answer(
-                    Answering(
-                        run_id="r", replies=[reply], actor=None, run_count=0, context={}, at=row.opened_at
-                    )
-                )
-                return
-        raise AssertionError(f"{place} asks nothing")
 
     async def heard(self) -> list[Path]:
         """Whose answers the journal has."""
@@ -143,7 +131,7 @@ async def test_an_answer_that_comes_while_a_write_before_the_rest_is_under_way_i
     stage.may["two"].set()
     with fail_after(_BOUND):
         await store.held.wait()
-    await store.answer_at("one", 10)
+    assert await answer_at(store, "one", 10)
     stage.may["three"].set()
     await _some_turns()  # it comes to rest, and has to wait for the write
     store.go.set()
@@ -158,13 +146,14 @@ async def test_of_two_looks_at_once_the_older_one_may_come_last() -> None:
     store = stage.store
     started = await stage.start()
     await stage.let("two", ["one", "two"])
-    [row] = [s for s in await store.suspensions(SuspensionQuery(run_id="r")) if s.path == ("one",)]
+    row = await question_at(store, "one")
+    assert row is not None
     # The drive, which the answerer pokes, is held with what it has seen.
     store.holds_look_after_answer = True
     answering = asyncio.create_task(stage.app.inbox.answer(row.id, 10, wait=False))
     with fail_after(_BOUND):
         await store.held.wait()
-    await store.answer_at("two", 20)
+    assert await answer_at(store, "two", 20)
     await stage.let("three", ["three"])  # a write, which brings the news of both
     await _some_turns()
     store.go.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Literal, get_args
 
 import pytest
@@ -16,18 +17,17 @@ from cadenza import Cadenza, CadenzaError, StepContext, Workflow, step
 from cadenza.engine.local import LocalEngine
 from cadenza.model.workflow import Durability
 from cadenza.store.base import (
-    Accepted,
     Answering,
     AnswerOutcome,
     Claim,
     Receipt,
-    Reply,
     RunRow,
     Stored,
-    SuspensionQuery,
     Write,
 )
 from cadenza.store.memory import MemoryStore
+
+from .another import answer_at, question_at
 
 _BOUND = 10
 
@@ -108,27 +108,14 @@ class Stage:
 
     async def answer_right(self) -> None:
         """Answer what the right step asks, if it has asked."""
-        for row in await self.store.suspensions(SuspensionQuery(run_id="r")):
-            if row.path == ("right",):
-                answering = Answering(
-                    run_id="r",
-                    replies=[Reply(suspension_id=row.id, data=200)],
-                    actor=None,
-                    run_count=0,
-                    context={},
-                    at=self.app.clock.now(),
-                )
-                self.did = isinstance(await self.store.answer(answering), Accepted)
+        self.did = await answer_at(self.store, "right", 200)
 
     async def answer_right_from_an_app(self) -> None:
         """Answer what the right step asks, as any app does."""
-        for row in await self.store.suspensions(SuspensionQuery(run_id="r")):
-            if row.path == ("right",):
-                try:
-                    await self.other.inbox.answer(row.id, 200, wait=False)
-                    self.did = True
-                except CadenzaError:
-                    return
+        if (row := await question_at(self.store, "right")) is not None:
+            with suppress(CadenzaError):
+                await self.other.inbox.answer(row.id, 200, wait=False)
+                self.did = True
 
     async def cancel(self) -> None:
         """Ask the run to stop."""
@@ -236,10 +223,9 @@ async def test_who_has_claimed_a_question_is_the_only_one_who_can_answer_it() ->
         stage = Stage("sync")
 
         async def claim(stage: Stage = stage) -> None:
-            for row in await stage.store.suspensions(SuspensionQuery(run_id="r")):
-                if row.path == ("left",):
-                    await stage.other.inbox.claim(row.id, "bob")
-                    stage.did = True
+            if (row := await question_at(stage.store, "left")) is not None:
+                await stage.other.inbox.claim(row.id, "bob")
+                stage.did = True
 
         await stage.play({put: claim})
         status = await stage.status()

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -267,9 +267,8 @@ async def judge(world: World) -> None:
     assert stored is not None
     assert fold(stored.entries).status == stored.run.status
     assert stored.run.lease is None
-    if (
-        world.mode != "robbed"
-    ):  # who was robbed of the lease may not know it yet, and cannot keep what comes of it
+    # Who was robbed of the lease may not know it yet, and cannot keep what comes of it.
+    if world.mode != "robbed":
         assert not world.late
     assert [entry.seq for entry in stored.entries] == list(range(1, len(stored.entries) + 1))
     heard: dict[str, list[Any]] = {}
@@ -336,19 +335,26 @@ async def send_some(seed: int, stores: Sequence[Store]) -> None:
         await app.close()
 
 
-async def test_each_event_satisfies_one_wait(store: str) -> None:
-    stores = [open_store(store)] * 3 if store == "memory://" else [open_store(store) for _ in range(3)]
-    for one in stores:
-        await one.setup()
+@asynccontextmanager
+async def three_at(url: str) -> AsyncIterator[Sequence[Store]]:
+    """A store for each of three processes; in memory they share one."""
+    stores = [open_store(url)] * 3 if url == "memory://" else [open_store(url) for _ in range(3)]
+    for store in stores:
+        await store.setup()
     try:
+        yield stores
+    finally:
+        for store in stores:
+            await store.close()
+
+
+async def test_each_event_satisfies_one_wait(store: str) -> None:
+    async with three_at(store) as stores:
         for seed in range(_SEEDS if store == "memory://" else _SEEDS // 10):
             try:
                 await send_some(seed, stores)
             except (AssertionError, TimeoutError) as fault:
                 raise AssertionError(f"seed {seed}: {fault!r}") from fault
-    finally:
-        for one in stores:
-            await one.close()
 
 
 def of_memory() -> Sequence[Store]:
@@ -384,11 +390,5 @@ async def test_so_it_is_in_a_database(
     url = (
         request.getfixturevalue("postgres").new() if kind == "postgres" else f"sqlite:///{tmp_path / 'r.db'}"
     )
-    stores = [open_store(url) for _ in range(3)]
-    for store in stores:
-        await store.setup()
-    try:
+    async with three_at(url) as stores:
         await play_all(range(_SEEDS // 10), lambda: stores, mode, durability, at_once=10)
-    finally:
-        for store in stores:
-            await store.close()

@@ -11,10 +11,11 @@ from anyio import fail_after
 from cadenza import Cadenza, StepContext, Workflow, step
 from cadenza import errors as err
 from cadenza.engine.local import LocalEngine
-from cadenza.store.base import Accepted, Answering, Receipt, Reply, SuspensionQuery, Write
+from cadenza.store.base import Receipt, Write
 from cadenza.store.memory import MemoryStore
 from cadenza.testing import kill
 
+from ..engine.another import answer_at
 from ..engine.fake_clock import HeldClock
 
 calls: list[str] = []
@@ -281,14 +282,9 @@ async def test_the_deadline_of_a_question_that_was_asked_after_another_was_answe
     run = await first.workflow(late_race).create_run("r")
     started = asyncio.create_task(run.start(input_data=0))
     with fail_after(5):
-        while not (asked := await store.suspensions(SuspensionQuery(run_id="r"))):  # noqa: ASYNC110  no event tells
-            await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
         # Another process answers; the driver dies before it hears of that.
-        reply = Reply(suspension_id=asked[0].id, data="yes")
-        answering = Answering(
-            run_id="r", replies=[reply], actor="ada", run_count=0, context={}, at=clock.now()
-        )
-        assert isinstance(await store.answer(answering), Accepted)
+        while not await answer_at(store, "a", "yes"):  # noqa: ASYNC110  no event tells when it asks
+            await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
         may_ask.set()
         with pytest.raises(err.AppClosed):
             await started

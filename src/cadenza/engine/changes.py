@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from ..clock import Clock
 from ..errors import StoreClosed
@@ -27,6 +28,8 @@ _SHARE = 10
 _PATIENCE = 5.0
 # How far the clocks of processes may differ, and how long a write may take.
 _SLACK = timedelta(seconds=15)
+# What tells whether a row is another now: its number, status, signals, and when it was last written to.
+_Seen: TypeAlias = tuple[int, RunStatus, int, datetime]
 
 
 class Follower:
@@ -65,7 +68,7 @@ class Changes:
         self._followers: set[Follower] = set()
         self._task: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
-        self._known: dict[str, tuple[int, RunStatus, int, datetime]] = {}
+        self._known: dict[str, _Seen] = {}
         self._since: datetime | None = None
 
     async def follow(self) -> AsyncGenerator[list[RunRow]]:
@@ -136,9 +139,7 @@ class Changes:
         """The rows that are not as they were at the last look."""
         since = self._since or self._clock.now() - _SLACK
         rows = await self._store.recent(since)
-        found: dict[str, tuple[int, RunStatus, int, datetime]] = {
-            row.id: (row.seq, row.status, row.signals, row.updated_at) for row in rows
-        }
+        found: dict[str, _Seen] = {row.id: (row.seq, row.status, row.signals, row.updated_at) for row in rows}
         changed = [row for row in rows if self._known.get(row.id) != found[row.id]]
         self._known = found
         self._since = max([since, *(row.updated_at - _SLACK for row in rows)])

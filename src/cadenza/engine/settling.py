@@ -107,9 +107,12 @@ class Settling(Driving):
     async def expire(self, workflow: Workflow[Any, Any], row: Suspension) -> bool:
         """Let what is to follow the deadline of *row* happen; False where somebody, or another process, was faster."""
         assert row.on_timeout is not None
-        outcome = await self._settle(
-            workflow, row, "expired", row.on_timeout.data, via="deadline", due=self._clock.now()
-        )
+        try:
+            outcome = await self._settle(
+                workflow, row, "expired", row.on_timeout.data, via="deadline", due=self._clock.now()
+            )
+        except SuspensionCanceled:
+            return False  # its rival was answered: whoever drives the run closes it
         return isinstance(outcome, Accepted)
 
     async def _settle(
@@ -130,13 +133,7 @@ class Settling(Driving):
             target = next((found for found in stored.suspensions if found.id == row.id), None)
             if target is None or target.state != "open":
                 return Refused(rows=[target] if target is not None else [])
-            try:
-                refuse_losers([target], stored.suspensions, snapshot, graph)
-            except SuspensionCanceled:
-                # It is to be closed by whoever drives the run: the deadline of a loser must not win.
-                if state == "canceled":
-                    raise
-                return Refused(rows=[])
+            refuse_losers([target], stored.suspensions, snapshot, graph)
             answering = Answering(
                 run_id=row.run_id,
                 replies=[Reply(suspension_id=row.id, data=data)],

@@ -196,7 +196,8 @@ class Answering:
     The rows leave `open` for `state`, with the data of their replies, and with `actor`, `via`, `idempotency_key`, `reason`,
     `run_count` and `context` as given. The rows `closes` (rivals, whose chance is gone) become `canceled` with
     `closes_reason`; they too must be open. With `due` each row's deadline must have come by then. With `expect` the run's
-    `seq` and `signals` must be these. With `unclaimed` nobody but `actor` may have claimed one of the rows. With `consumes` the kept event of that id must be there, and is removed.
+    `seq` and `signals` must be these. With `unclaimed` nobody but `actor` may have claimed one of the rows. With `consumes` the
+    kept event of that id must be there, and is removed.
 
     With `write` (whose `claim` is set) the lease is taken and the write made in the same transaction, where the lease is free
     and the run's `seq` is `write.expect`; else only the rows change and the row's `signals` grows.
