@@ -238,3 +238,23 @@ async def test_who_has_claimed_a_question_is_the_only_one_who_can_answer_it() ->
         assert status == "suspended"  # the right step waits still
         await stage.close()
     assert claimed
+
+
+@pytest.mark.parametrize("durability", get_args(Durability))
+async def test_a_wish_to_stop_is_heard_whichever_call_of_a_restart_it_comes_before(
+    durability: Durability,
+) -> None:
+    happened = 0
+    for put in range(1, 8):
+        stage = Stage(durability)
+        run = await stage.app.workflow(both).create_run("r")
+        await run.start(input_data=1)
+        for place in ("left", "right"):
+            assert await answer_at(stage.store, place, 1)
+        stage.store.calls, stage.store.meddles = 0, {put: stage.cancel}
+        with suppress(CadenzaError):
+            await asyncio.wait_for(run.restart(), _BOUND)
+        happened += stage.did
+        assert await stage.status() == ("canceled" if stage.did else "success"), put
+        await stage.close()
+    assert happened >= 3

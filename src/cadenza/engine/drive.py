@@ -282,14 +282,14 @@ class Drive:
         if stored is None:
             return
         self._see(stored)
-        if stored.run.cancel_requested:
-            self.signal.set()
         self._wake()
 
     def _see(self, stored: Stored) -> None:
         # Of two looks at once the later one may come first.
         self.signals = max(self.signals, stored.run.signals)
         self._waits.give(stored.suspensions, self.snapshot.open)
+        if stored.run.cancel_requested:
+            self.signal.set()
 
     def _wake(self) -> None:
         """Let those go on who have what they waited for; all of them, where the walk is over."""
