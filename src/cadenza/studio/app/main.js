@@ -142,16 +142,12 @@ function Studio() {
   useEffect(() => {
     if (!me) return undefined;
     const stop = new AbortController();
-    let before = false;
     listen({
       path: "changes",
       signal: stop.signal,
-      onEvent: ({ data }) => data?.run_id && changes.tell(data),
-      onState: (stands) => {
-        setConnected(stands);
-        if (stands && before) changes.tell(null);
-        before = true;
-      },
+      // From "ready" on nothing is missed; what happened before, since the page asked or the connection was lost, is asked for.
+      onEvent: ({ event, data }) => (event === "ready" ? changes.tell(null) : data?.run_id && changes.tell(data)),
+      onState: setConnected,
     });
     return () => stop.abort();
   }, [me]);
